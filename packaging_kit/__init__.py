@@ -1,0 +1,89 @@
+"""Takes WebAssembly components apart into content-addressed fragments, and puts them back byte for byte.
+
+What this module exports is the public interface. Names are resolved when first used, so that
+`import packaging_kit` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from packaging_kit.artifact.pack import Form as Form
+    from packaging_kit.blobs import Blob as Blob
+    from packaging_kit.blobs import BlobSink as BlobSink
+    from packaging_kit.blobs import BlobSource as BlobSource
+    from packaging_kit.digest import Digest as Digest
+    from packaging_kit.errors import ContentError as ContentError
+    from packaging_kit.errors import DocumentError as DocumentError
+    from packaging_kit.errors import NotFoundError as NotFoundError
+    from packaging_kit.errors import PackagingKitError as PackagingKitError
+    from packaging_kit.errors import RequestError as RequestError
+    from packaging_kit.errors import SkeletonError as SkeletonError
+    from packaging_kit.errors import StoreError as StoreError
+    from packaging_kit.errors import UnavailableError as UnavailableError
+    from packaging_kit.errors import WasmFormatError as WasmFormatError
+    from packaging_kit.fragments.explode import Exploded as Exploded
+    from packaging_kit.fragments.explode import Fragment as Fragment
+    from packaging_kit.fragments.explode import FragmentKind as FragmentKind
+    from packaging_kit.fragments.explode import explode as explode
+    from packaging_kit.fragments.explode import explode_chunks as explode_chunks
+    from packaging_kit.fragments.plan import Span as Span
+    from packaging_kit.fragments.plan import SpanKind as SpanKind
+    from packaging_kit.fragments.plan import spans as spans
+    from packaging_kit.fragments.reassemble import reassemble as reassemble
+    from packaging_kit.fragments.whole import Whole as Whole
+    from packaging_kit.fragments.whole import open_whole as open_whole
+    from packaging_kit.operations.inputs import Input as Input
+    from packaging_kit.operations.outputs import Output as Output
+    from packaging_kit.operations.pack import PackOptions as PackOptions
+    from packaging_kit.operations.pack import PackResult as PackResult
+    from packaging_kit.operations.pack import pack as pack
+    from packaging_kit.operations.places import LayoutPlace as LayoutPlace
+    from packaging_kit.operations.settings import Settings as Settings
+    from packaging_kit.operations.unpack import unpack as unpack
+    from packaging_kit.stores.exploded import ExplodedFolder as ExplodedFolder
+    from packaging_kit.stores.layout import LayoutStore as LayoutStore
+    from packaging_kit.stores.memory import MemoryStore as MemoryStore
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "artifact.pack": ("Form",),
+    "blobs": ("Blob", "BlobSink", "BlobSource"),
+    "digest": ("Digest",),
+    "errors": (
+        "ContentError",
+        "DocumentError",
+        "NotFoundError",
+        "PackagingKitError",
+        "RequestError",
+        "SkeletonError",
+        "StoreError",
+        "UnavailableError",
+        "WasmFormatError",
+    ),
+    "fragments.explode": ("Exploded", "Fragment", "FragmentKind", "explode", "explode_chunks"),
+    "fragments.plan": ("Span", "SpanKind", "spans"),
+    "fragments.reassemble": ("reassemble",),
+    "fragments.whole": ("Whole", "open_whole"),
+    "operations.inputs": ("Input",),
+    "operations.outputs": ("Output",),
+    "operations.pack": ("PackOptions", "PackResult", "pack"),
+    "operations.places": ("LayoutPlace",),
+    "operations.settings": ("Settings",),
+    "operations.unpack": ("unpack",),
+    "stores.exploded": ("ExplodedFolder",),
+    "stores.layout": ("LayoutStore",),
+    "stores.memory": ("MemoryStore",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,1 @@
+"""Artifacts: where fragments meet OCI (docs/format.md, "OCI mapping")."""

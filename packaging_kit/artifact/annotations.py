@@ -1,0 +1,70 @@
+"""Manifest annotations out of a binary's outermost custom sections (docs/format.md, "Annotations")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from packaging_kit.artifact.licenses import is_license_expression
+from packaging_kit.blobs import Chunk
+from packaging_kit.oci.media_types import IMAGE_ANNOTATION
+from packaging_kit.wasm.custom import iter_custom_sections
+from packaging_kit.wasm.sections import iter_sections
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+def _has_scheme(value: str) -> bool:
+    return _SCHEME.match(value) is not None
+
+
+def _is_any(_: str) -> bool:
+    return True
+
+
+_SECTIONS: Final[dict[str, tuple[str, Callable[[str], bool], str]]] = {
+    "version": ("version", _is_any, ""),
+    "description": ("description", _is_any, ""),
+    "licenses": ("licenses", is_license_expression, "is not an SPDX license expression"),
+    "source": ("source", _has_scheme, "has no scheme"),
+    "homepage": ("url", _has_scheme, "has no scheme"),
+    "authors": ("authors", _is_any, ""),
+    "revision": ("revision", _is_any, ""),
+}
+"""Section name: annotation after `org.opencontainers.image.`, the check of its value, what fails it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a binary says of itself.
+
+    Attributes:
+        annotations: to be put on the manifest.
+        warnings: a sentence for each section that was left out.
+    """
+
+    annotations: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+
+def read_metadata(data: Chunk) -> Metadata:
+    """Read the custom sections of the core module or component `data`; the last of repeated ones counts."""
+    last = {custom.name: custom for custom in iter_custom_sections(data, iter_sections(data))}
+    annotations: dict[str, str] = {}
+    warnings: list[str] = []
+    for name, (annotation, is_valid, problem) in _SECTIONS.items():
+        if name not in last:
+            continue
+        try:
+            value = str(bytes(data[last[name].start : last[name].end]), "utf-8")
+        except UnicodeDecodeError:
+            warnings.append(f"the custom section `{name}` was left out: it is not valid UTF-8")
+            continue
+        if is_valid(value):
+            annotations[IMAGE_ANNOTATION + annotation] = value
+        else:
+            warnings.append(f"the custom section `{name}` was left out: it {problem}")
+    return Metadata(MappingProxyType(annotations), tuple(warnings))

@@ -1,0 +1,125 @@
+"""From a descriptor to the component that it stands for, whatever the form (docs/format.md, "Reading")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from packaging_kit.blobs import BlobSource
+from packaging_kit.digest import Digest
+from packaging_kit.document import Document
+from packaging_kit.errors import DocumentError
+from packaging_kit.oci import media_types
+from packaging_kit.oci.descriptor import Descriptor
+from packaging_kit.oci.index import Index, parse_index
+from packaging_kit.oci.manifest import Manifest, parse_manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredComponent:
+    """A component in a store.
+
+    Attributes:
+        manifest: the whole artifact's; for form `split` restored with its exact bytes.
+        config: the whole artifact's, raw.
+        layer: the whole.
+        root: of the skeletons, where the whole itself is not stored; else `None`.
+    """
+
+    manifest: Document[Manifest]
+    config: bytes
+    layer: Descriptor
+    root: Digest | None = None
+
+
+def find_component(source: BlobSource, descriptor: Descriptor) -> StoredComponent:
+    """Read the documents that `descriptor` leads to, and find the component in them.
+
+    Raises:
+        DocumentError: `document-invalid`, `document-too-large`, `layers-not-one`, `media-type-unexpected`.
+        NotFoundError: `not-found`.
+        ContentError: `digest-mismatch`, `size-mismatch`.
+    """
+    if descriptor.media_type == media_types.IMAGE_INDEX:
+        index = parse_index(_read(source, descriptor)).value
+        if index.artifact_type == media_types.SPLIT_INDEX:
+            return _restore(source, index)
+        descriptor = _only_manifest(index)
+    if descriptor.media_type != media_types.IMAGE_MANIFEST:
+        raise _unexpected(f"`{descriptor.media_type}` is neither an image manifest nor an image index")
+    manifest = parse_manifest(_read(source, descriptor))
+    layer = only_layer(manifest.value)
+    return StoredComponent(manifest=manifest, config=_read(source, manifest.value.config), layer=layer)
+
+
+def only_layer(manifest: Manifest) -> Descriptor:
+    """The one Wasm layer of a Wasm artifact, of today or of older tools.
+
+    Raises:
+        DocumentError: `layers-not-one`, `media-type-unexpected`.
+    """
+    if manifest.artifact_type == media_types.SKELETON_ARTIFACT:
+        raise _unexpected("this is the skeleton of a component, not the component", hint="name what it refers to")
+    if manifest.config.media_type not in media_types.WASM_CONFIGS:
+        raise _unexpected(f"`{manifest.config.media_type}` is not the config of a Wasm artifact", "config.mediaType")
+    if len(manifest.layers) != 1:
+        raise DocumentError(
+            "layers-not-one", f"a Wasm artifact has one layer, not {len(manifest.layers)}", json_path="layers"
+        )
+    layer = manifest.layers[0]
+    if layer.media_type not in media_types.WASM_LAYERS:
+        raise _unexpected(f"`{layer.media_type}` is not a Wasm layer", "layers[0].mediaType")
+    return layer
+
+
+def _restore(source: BlobSource, index: Index) -> StoredComponent:
+    """The whole artifact out of the skeleton artifact of a split index."""
+    skeletons = _read_skeleton_artifact(source, index)
+    by_type = {
+        media_type: [layer for layer in skeletons.layers if layer.media_type == media_type]
+        for media_type in (media_types.SKELETON, media_types.WHOLE_CONFIG, media_types.WHOLE_MANIFEST)
+    }
+    configs, manifests = by_type[media_types.WHOLE_CONFIG], by_type[media_types.WHOLE_MANIFEST]
+    if not by_type[media_types.SKELETON] or len(configs) != 1 or len(manifests) != 1:
+        raise DocumentError(
+            "document-invalid",
+            "a skeleton artifact holds skeletons, one whole config and one whole manifest",
+            json_path="layers",
+        )
+    manifest = parse_manifest(_read(source, manifests[0]))
+    if manifest.value.config.blob != configs[0].blob:
+        raise DocumentError("document-invalid", "the whole manifest names another config", json_path="layers")
+    return StoredComponent(
+        manifest=manifest,
+        config=_read(source, configs[0]),
+        layer=only_layer(manifest.value),
+        root=by_type[media_types.SKELETON][0].digest,
+    )
+
+
+def _read_skeleton_artifact(source: BlobSource, index: Index) -> Manifest:
+    for entry in index.manifests:
+        if entry.artifact_type == media_types.SKELETON_ARTIFACT:
+            manifest = parse_manifest(_read(source, entry)).value
+            if manifest.artifact_type == media_types.SKELETON_ARTIFACT:
+                return manifest
+    raise DocumentError("document-invalid", "a split index names no skeleton artifact", json_path="manifests")
+
+
+def _only_manifest(index: Index) -> Descriptor:
+    """The one manifest of an index that is not ours."""
+    manifests = [entry for entry in index.manifests if entry.media_type == media_types.IMAGE_MANIFEST]
+    if len(manifests) != 1:
+        raise _unexpected(
+            f"this is an index of {len(index.manifests)} entries, not a component",
+            "manifests",
+            hint="name one by digest",
+        )
+    return manifests[0]
+
+
+def _read(source: BlobSource, descriptor: Descriptor) -> bytes:
+    return source.read_blob(descriptor.digest, size=descriptor.size)
+
+
+def _unexpected(message: str, json_path: str = "", hint: str | None = None) -> DocumentError:
+    return DocumentError("media-type-unexpected", message, json_path=json_path, hint=hint)

@@ -1,0 +1,118 @@
+"""What is written to the terminal: escaped text, errors, progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from packaging_kit.errors import PackagingKitError
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    import rich.progress
+
+_SHOW_AFTER = 1.0  # seconds of work
+
+
+def printable(text: str) -> str:
+    """`text` with every control, ANSI, bidirectional or otherwise invisible character escaped."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else _escape(character) for character in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def print_data(line: str) -> None:
+    """One line of data on standard output."""
+    sys.stdout.write(line + "\n")
+
+
+def print_json(value: object) -> None:
+    """One JSON document on a line of standard output; ASCII, so that it is safe on any terminal."""
+    print_data(json.dumps(value, separators=(",", ":")))
+
+
+def print_note(line: str) -> None:
+    """One line for people, on standard error."""
+    sys.stderr.write(printable(line) + "\n")
+
+
+def print_error(error: PackagingKitError, *, subject: str | None = None, as_json: bool = False) -> None:
+    """One error on standard error.
+
+    Args:
+        subject: the input that it is about, where there are several.
+        as_json: as one JSON object, in place of lines for people.
+    """
+    if as_json:
+        found: dict[str, Any] = {"code": error.code, "message": error.message, **error.details()}
+        if error.hint is not None:
+            found["hint"] = error.hint
+        if subject is not None:
+            found["file"] = subject
+        sys.stderr.write(json.dumps({"error": found}, separators=(",", ":")) + "\n")
+        return
+    about = f"{subject}: " if subject is not None else ""
+    print_note(f"error[{error.code}]: {about}{error}")
+    if error.hint is not None:
+        print_note(f"hint: {error.hint}")
+
+
+class TerminalProgress:
+    """A bar on standard error, for work longer than a second, on a terminal only."""
+
+    def __init__(self, *, is_wanted: bool) -> None:
+        self._is_wanted = is_wanted and sys.stderr.isatty()
+        self._began = time.monotonic()
+        self._what = ""
+        self._total: int | None = None
+        self._done = 0
+        self._bar: rich.progress.Progress | None = None
+        self._task: rich.progress.TaskID | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _value: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def start(self, what: str, total: int | None) -> None:
+        self._what, self._total, self._done = printable(what), total, 0
+        if self._bar is not None and self._task is not None:
+            self._bar.reset(self._task, description=self._what, total=total)
+
+    def advance(self, size: int) -> None:
+        if not self._is_wanted:
+            return
+        self._done += size
+        if self._bar is None and time.monotonic() - self._began >= _SHOW_AFTER:
+            self._show()
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=self._done)
+
+    def _show(self) -> None:
+        # Imported when first needed: the command line must start quickly.
+        from rich import progress
+        from rich.console import Console
+        from rich.markup import escape
+
+        self._bar = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.DownloadColumn(binary_units=True),
+            progress.TransferSpeedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task(escape(self._what), total=self._total)
+        self._bar.start()

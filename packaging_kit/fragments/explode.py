@@ -1,0 +1,375 @@
+"""Explode: a whole becomes a root skeleton and fragments, in one pass (docs/format.md, "Explode")."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from itertools import chain
+
+from packaging_kit.blobs import BlobSource, Chunk, MemoryScratch, Scratch
+from packaging_kit.digest import Digest, Hasher, SideHasher
+from packaging_kit.errors import NotFoundError, WasmFormatError
+from packaging_kit.fragments.external import encode_external
+from packaging_kit.fragments.walk import Visitor, Walk, check_size
+from packaging_kit.limits import CHUNK_SIZE, MAX_SPANS, MAX_WHOLE_SIZE
+from packaging_kit.wasm.preamble import PREAMBLE_SIZE, SKELETON_PREAMBLE, Kind, parse_kind
+from packaging_kit.wasm.sections import Section
+
+Piece = tuple[int, int] | bytes
+"""Part of a skeleton: a range of the whole, or the bytes of an external section."""
+
+
+class FragmentKind(Enum):
+    """What a fragment holds: a core module's bytes, or a nested component's skeleton."""
+
+    MODULE = "module"
+    COMPONENT = "component"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fragment:
+    """One distinct fragment.
+
+    Attributes:
+        digest: of the fragment's bytes.
+        size: of the fragment's bytes; for a component that is its skeleton's.
+        kind: a module or a component.
+        offset: in the whole, of the first section that it stands for.
+        contents: in the whole, of the contents of that section.
+    """
+
+    digest: Digest
+    size: int
+    kind: FragmentKind
+    offset: int
+    contents: int
+
+
+class Exploded(BlobSource):
+    """The canonical split of one whole; also a source of its fragments and skeletons.
+
+    Attributes:
+        kind: core module or component.
+        digest: of the whole.
+        size: of the whole, in bytes.
+        root: digest of the root skeleton.
+        skeleton_size: of the root skeleton, in bytes.
+        fragments: the distinct ones as first met; a parent before its children.
+        occurrences: the digest of what every split-out section became, by the offset of its contents.
+    """
+
+    def __init__(
+        self,
+        *,
+        kind: Kind,
+        whole: tuple[Digest, int],
+        root: tuple[Digest, int],
+        fragments: tuple[Fragment, ...],
+        occurrences: Mapping[int, Digest],
+        pieces: Mapping[Digest, tuple[Piece, ...]],
+        content: _Content,
+    ) -> None:
+        self.kind = kind
+        self.digest, self.size = whole
+        self.root, self.skeleton_size = root
+        self.fragments = fragments
+        self.occurrences = occurrences
+        self._by_digest = {fragment.digest: fragment for fragment in fragments}
+        self._pieces = pieces
+        self._content = content
+
+    @property
+    def skeleton(self) -> bytes:
+        """The root skeleton's bytes."""
+        return b"".join(self.iter_blob_unverified(self.root))
+
+    @property
+    def modules(self) -> tuple[Fragment, ...]:
+        return tuple(fragment for fragment in self.fragments if fragment.kind is FragmentKind.MODULE)
+
+    @property
+    def components(self) -> tuple[Fragment, ...]:
+        """The nested skeletons."""
+        return tuple(fragment for fragment in self.fragments if fragment.kind is FragmentKind.COMPONENT)
+
+    def blob_size(self, digest: Digest) -> int:
+        if digest == self.root:
+            return self.skeleton_size
+        if digest == self.digest:
+            return self.size
+        return self._fragment(digest).size
+
+    def iter_blob_unverified(self, digest: Digest, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes of the whole, a skeleton or a fragment; modules of a stream were not kept."""
+        end = self.blob_size(digest) if end is None else end
+        if digest in self._pieces:
+            return _slice(self._iter_skeleton(digest), start, end)
+        if digest == self.digest:
+            return self._content.iter_range(start, end)
+        contents = self._fragment(digest).contents
+        return self._content.iter_range(contents + start, contents + end)
+
+    def _fragment(self, digest: Digest) -> Fragment:
+        if digest not in self._by_digest:
+            raise NotFoundError("not-found", f"{digest} is no fragment of this component")
+        return self._by_digest[digest]
+
+    def _iter_skeleton(self, digest: Digest) -> Iterator[bytes]:
+        yield SKELETON_PREAMBLE
+        for piece in self._pieces[digest]:
+            if isinstance(piece, bytes):
+                yield piece
+            else:
+                yield from self._content.iter_range(*piece)
+
+
+class _Content:
+    """The bytes of the whole that are still at hand, by their offset in it."""
+
+    def __init__(self, data: Chunk | None, scratch: Scratch) -> None:
+        self.data = data
+        self._scratch = scratch
+        self._runs: list[tuple[int, int, int]] = []  # offset in the whole, its end, position in the scratch
+
+    def add(self, offset: int, data: Chunk) -> None:
+        """Keep `data`, which stands at `offset` of the whole."""
+        position = self._scratch.append(data)
+        if self._runs and self._runs[-1][1] == offset:
+            run_start, _, run_position = self._runs[-1]
+            self._runs[-1] = (run_start, offset + len(data), run_position)
+        else:
+            self._runs.append((offset, offset + len(data), position))
+
+    def iter_views(self, start: int, end: int) -> Iterator[Chunk]:
+        """The bytes `start:end` of the whole, in pieces."""
+        if self.data is not None:
+            yield self.data[start:end]
+            return
+        while start < end:
+            run_start, run_end, position = self._run(start)
+            stop = min(end, run_end, start + CHUNK_SIZE)
+            yield self._scratch.view(position + start - run_start, position + stop - run_start)
+            start = stop
+
+    def iter_range(self, start: int, end: int) -> Iterator[bytes]:
+        for view in self.iter_views(start, end):
+            for at in range(0, len(view), CHUNK_SIZE):
+                yield bytes(view[at : at + CHUNK_SIZE])
+
+    def _run(self, offset: int) -> tuple[int, int, int]:
+        low, high = 0, len(self._runs)
+        while low < high:
+            middle = (low + high) // 2
+            if self._runs[middle][1] <= offset:
+                low = middle + 1
+            else:
+                high = middle
+        if low == len(self._runs) or self._runs[low][0] > offset:
+            raise NotFoundError("not-found", "the modules of a stream that was read once were not kept")
+        return self._runs[low]
+
+
+class _Frame:
+    """One open component: what its skeleton is made of so far."""
+
+    __slots__ = ("contents", "literal_from", "pieces", "size", "spans")
+
+    def __init__(self, contents: int) -> None:
+        self.contents = contents
+        self.literal_from = contents + PREAMBLE_SIZE
+        self.pieces: list[Piece] = []
+        self.size = PREAMBLE_SIZE  # of the skeleton
+        self.spans = 1  # the preamble is in the first
+
+    @property
+    def has_external(self) -> bool:
+        return bool(self.pieces)
+
+    def add_external(self, section: Section, raw_digest: bytes, spans: int) -> None:
+        """Close the literal bytes before `section`, then let an external section stand for it."""
+        self.close_literal(section.start)
+        external = encode_external(section, raw_digest)
+        self.pieces.append(external)
+        self.size += len(external)
+        self.spans += 1 + spans
+        self.literal_from = section.end
+        if self.spans > MAX_SPANS:
+            raise WasmFormatError("wasm-too-large", f"the split has more than {MAX_SPANS} spans", offset=section.start)
+
+    def close_literal(self, end: int) -> None:
+        if self.literal_from < end:
+            self.spans += bool(self.pieces)
+            self.size += end - self.literal_from
+            self.pieces.append((self.literal_from, end))
+
+
+class _Split(Visitor):
+    """Makes skeletons and digests out of a walk."""
+
+    def __init__(self, content: _Content) -> None:
+        self._content = content
+        self._frames = [_Frame(0)]
+        self._hasher: Hasher = hashlib.sha256()
+        self._offset = 0
+        self.fragments: dict[Digest, Fragment] = {}
+        self.occurrences: dict[int, Digest] = {}
+        self.pieces: dict[Digest, tuple[Piece, ...]] = {}
+
+    def literal(self, data: Chunk) -> None:
+        if self._content.data is None:
+            self._content.add(self._offset, data)
+        self._offset += len(data)
+
+    def module_begin(self, section: Section) -> None:
+        self._hasher = hashlib.sha256()
+
+    def module_bytes(self, data: Chunk) -> None:
+        self._hasher.update(data)
+        self._offset += len(data)
+
+    def module_end(self, section: Section) -> None:
+        digest = Digest.from_hasher(self._hasher)
+        self._add(digest, section.size, FragmentKind.MODULE, section)
+        self._frames[-1].add_external(section, digest.raw, 1)
+
+    def component_begin(self, section: Section) -> None:
+        self._frames.append(_Frame(section.contents))
+
+    def component_end(self, section: Section) -> None:
+        frame = self._frames.pop()
+        if not frame.has_external:
+            return  # it stays inline: its parent's literal bytes go on over it
+        digest = self._finish(frame, section.end)
+        self._add(digest, frame.size, FragmentKind.COMPONENT, section)
+        self._frames[-1].add_external(section, digest.raw, frame.spans)
+
+    def finish_root(self, size: int) -> tuple[Digest, int] | None:
+        """The root skeleton; `None` where the component has nothing to split out."""
+        frame = self._frames[0]
+        return (self._finish(frame, size), frame.size) if frame.has_external else None
+
+    def _finish(self, frame: _Frame, end: int) -> Digest:
+        frame.close_literal(end)
+        hasher = hashlib.sha256(SKELETON_PREAMBLE)
+        for piece in frame.pieces:
+            if isinstance(piece, bytes):
+                hasher.update(piece)
+            else:
+                for view in self._content.iter_views(*piece):
+                    hasher.update(view)
+        digest = Digest.from_hasher(hasher)
+        self.pieces.setdefault(digest, tuple(frame.pieces))
+        return digest
+
+    def _add(self, digest: Digest, size: int, kind: FragmentKind, section: Section) -> None:
+        self.occurrences[section.contents] = digest
+        if digest not in self.fragments:
+            self.fragments[digest] = Fragment(
+                digest=digest, size=size, kind=kind, offset=section.start, contents=section.contents
+            )
+
+
+class _Exploder:
+    """Explodes what it is fed; the whole's digest is computed beside the fragments'."""
+
+    def __init__(self, kind: Kind, content: _Content, max_size: int, whole: Hasher) -> None:
+        self._kind = kind
+        self._content = content
+        self._split = _Split(content)
+        self._walk = Walk(self._split, max_size=max_size)
+        self._max_size = max_size
+        self._whole = whole
+        self._size = 0
+
+    def feed(self, data: Chunk, *, final: bool = False) -> None:
+        self._whole.update(data)
+        self._size += len(data)
+        if self._kind is Kind.COMPONENT:
+            self._walk.feed(data, final=final)
+            return
+        check_size(self._size, self._max_size)
+        self._split.literal(data)
+
+    def finish(self) -> Exploded:
+        split = self._split
+        root = split.finish_root(self._size) if self._kind is Kind.COMPONENT else None
+        whole = (Digest.from_hasher(self._whole), self._size)
+        return Exploded(
+            kind=self._kind,
+            whole=whole,
+            root=whole if root is None else root,
+            fragments=tuple(sorted(split.fragments.values(), key=lambda fragment: fragment.offset)),
+            occurrences=split.occurrences,
+            pieces=split.pieces,
+            content=self._content,
+        )
+
+
+def explode(data: Chunk, *, max_size: int = MAX_WHOLE_SIZE) -> Exploded:
+    """Take the whole `data` apart; nothing of it is copied, so it must stay as it is.
+
+    Raises:
+        WasmFormatError: `wasm-malformed`, `wasm-unsupported`, `wasm-reserved-section`, `wasm-too-deep`,
+            `wasm-too-large`.
+    """
+    view = memoryview(data)
+    kind = parse_kind(view)
+    content = _Content(view, MemoryScratch())
+    with SideHasher() as whole:
+        return _explode(_Exploder(kind, content, max_size, whole), (), view)
+
+
+def explode_chunks(
+    chunks: Iterable[Chunk], scratch: Scratch | None = None, *, max_size: int = MAX_WHOLE_SIZE
+) -> Exploded:
+    """Take a whole apart that is read once, in pieces of any sizes.
+
+    Args:
+        scratch: where the bytes of skeletons are kept; in memory by default. Modules are not kept.
+
+    Raises:
+        WasmFormatError: as `explode` does.
+    """
+    rest = iter(chunks)
+    head = b""
+    while len(head) < PREAMBLE_SIZE and (chunk := next(rest, None)) is not None:
+        head += chunk
+    kind = parse_kind(head)
+    content = _Content(None, scratch or MemoryScratch())
+    with SideHasher() as whole:
+        return _explode(_Exploder(kind, content, max_size, whole), chain((head,), rest), b"")
+
+
+def _explode(exploder: _Exploder, chunks: Iterable[Chunk], last: Chunk) -> Exploded:
+    for chunk in chunks:
+        exploder.feed(chunk)
+    exploder.feed(last, final=True)
+    return exploder.finish()
+
+
+def check_framing(data: Chunk, *, max_size: int = MAX_WHOLE_SIZE) -> Kind:
+    """Walk over the whole `data` without hashing it, and say what it is.
+
+    Raises:
+        WasmFormatError: as `explode` does, but for the number of spans.
+    """
+    view = memoryview(data)
+    kind = parse_kind(view)
+    check_size(len(view), max_size)
+    if kind is Kind.COMPONENT:
+        Walk(Visitor(), max_size=max_size).feed(view, final=True)
+    return kind
+
+
+def _slice(chunks: Iterator[bytes], start: int, end: int) -> Iterator[bytes]:
+    """The bytes `start:end` of what `chunks` make up."""
+    position = 0
+    for chunk in chunks:
+        if position >= end:
+            return
+        first, last = max(start - position, 0), min(end - position, len(chunk))
+        if first < last:
+            yield chunk[first:last]
+        position += len(chunk)

@@ -1,0 +1,40 @@
+"""Named limits: every size or count that input may claim is checked against one of these."""
+
+from __future__ import annotations
+
+from typing import Final
+
+KIB: Final = 1 << 10
+MIB: Final = 1 << 20
+GIB: Final = 1 << 30
+
+# The canonical split, format v0 (docs/format.md): these are part of the format.
+MODULE_THRESHOLD: Final = 4096
+"""Core module sections with contents of at least this many bytes are split out."""
+MAX_DEPTH: Final = 1000
+"""The deepest nesting of components that is taken; the root has depth 0."""
+MAX_WHOLE_SIZE: Final = 8 * GIB
+"""Default for the largest whole, in bytes."""
+MAX_SPANS: Final = 1 << 20
+"""The most spans, unmerged, that a whole may have."""
+MAX_U32: Final = (1 << 32) - 1
+
+# Reading names and types of a component.
+MAX_TYPE_DEPTH: Final = 100
+"""Nested component and instance types; WIT needs three levels."""
+MAX_NAME_SIZE: Final = 100_000
+"""Bytes of one import, export or label name, as wasm-tools limits it."""
+
+# OCI documents (image-spec and distribution-spec leave these to implementations; 4 MiB is what registries take).
+MAX_MANIFEST_SIZE: Final = 4 * MIB
+MAX_MANIFEST_ENTRIES: Final = 10_000
+MAX_LAYOUT_INDEX_SIZE: Final = 256 * MIB
+MAX_LAYOUT_INDEX_ENTRIES: Final = 1_000_000
+MAX_JSON_DEPTH: Final = 64
+MAX_JSON_INTEGER: Final = (1 << 63) - 1
+
+# Working memory.
+CHUNK_SIZE: Final = 1 * MIB
+"""Bytes that are read, hashed and written at a time."""
+SCRATCH_MEMORY: Final = 16 * MIB
+"""Bytes of skeletons that are held in memory before they go to a temporary file."""

@@ -1,0 +1,1 @@
+"""OCI documents as values: no I/O."""

@@ -1,0 +1,96 @@
+"""Inputs: a path that is mapped, or a stream that is read once."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from packaging_kit.blobs import Chunk
+from packaging_kit.errors import UnavailableError
+from packaging_kit.limits import CHUNK_SIZE, MIB
+from packaging_kit.stores.files import io_errors
+from packaging_kit.stores.scratch import mapped, private_copy
+
+STANDARD_INPUT: Final = "-"
+
+_WORTH_MAPPING: Final = 1 * MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """A binary to work on.
+
+    Attributes:
+        name: the path as it was given, or `-`.
+        stream: standard input, where the name is `-`.
+    """
+
+    name: str
+    stream: BinaryIO | None = None
+
+    @property
+    def is_stream(self) -> bool:
+        return self.stream is not None
+
+    @property
+    def file_name(self) -> str | None:
+        """The base name; `None` for standard input."""
+        return None if self.is_stream else Path(self.name).name
+
+
+@contextmanager
+def open_chunks(source: Input) -> Iterator[tuple[Chunk | None, Iterator[bytes]]]:
+    """The whole input as a view where it is a plain file, else `None`; and its bytes in pieces.
+
+    Raises:
+        UnavailableError: `io-error`; `input-changed`, where the file changed while it was open.
+    """
+    if source.stream is not None:
+        yield None, _iter_stream(source.stream, Path("standard input"))
+        return
+    path = Path(source.name)
+    with io_errors(path):
+        file = open(path, "rb", buffering=0)  # noqa: SIM115, PTH123 - closed below, read errors are translated
+    with file:
+        before = os.fstat(file.fileno())
+        if not stat.S_ISREG(before.st_mode):
+            yield None, _iter_stream(file, path)
+            return
+        if before.st_size < _WORTH_MAPPING:
+            with io_errors(path):
+                data = file.readall()
+            yield data, iter((data,))
+            return
+        with mapped(file, before.st_size) as view:
+            yield view, iter_view(view)
+        after = os.fstat(file.fileno())
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise UnavailableError("input-changed", f"`{path}` changed while it was read")
+
+
+@contextmanager
+def open_view(source: Input, temporary: Path) -> Iterator[Chunk]:
+    """The whole input as a view; a stream is first copied to a private file in the folder `temporary`."""
+    with open_chunks(source) as (view, chunks):
+        if view is not None:
+            yield view
+            return
+        with private_copy(chunks, temporary) as copy:
+            yield copy
+
+
+def _iter_stream(stream: BinaryIO, path: Path) -> Iterator[bytes]:
+    with io_errors(path):
+        while chunk := stream.read(CHUNK_SIZE):
+            yield chunk
+
+
+def iter_view(view: Chunk) -> Iterator[bytes]:
+    """The bytes of a view as copies, which nobody changes while they are hashed and written."""
+    for start in range(0, len(view), CHUNK_SIZE):
+        yield bytes(view[start : start + CHUNK_SIZE])

@@ -1,0 +1,111 @@
+"""Outputs: a file that appears when it is complete and verified, or standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from packaging_kit.blobs import Blob, Chunk
+from packaging_kit.digest import Digest, SideHasher
+from packaging_kit.errors import ContentError, StoreError, UnavailableError
+from packaging_kit.limits import CHUNK_SIZE
+from packaging_kit.stores.files import AtomicFile, io_errors, sync_folder
+from packaging_kit.stores.scratch import private_copy
+
+STANDARD_OUTPUT: Final = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Where a binary is written to.
+
+    Attributes:
+        name: the path as it was given, or `-`.
+        stream: standard output, where the name is `-`.
+        force: an existing file may be replaced.
+    """
+
+    name: str
+    stream: BinaryIO | None = None
+    force: bool = False
+
+    def check(self) -> None:
+        """Refuse early what would be refused at the end.
+
+        Raises:
+            StoreError: `output-exists`.
+            UnavailableError: `io-error`, where the folder is not there.
+        """
+        path = Path(self.name)
+        if self.stream is not None:
+            return
+        if path.is_dir():
+            raise StoreError("output-exists", f"`{path}` is a folder")
+        if not self.force and path.exists():
+            raise StoreError("output-exists", f"`{path}` exists", hint="`--force` replaces it")
+        if not path.parent.is_dir():
+            raise UnavailableError("io-error", f"`{path.parent}` is not a folder")
+
+
+def write_output(chunks: Iterable[Chunk], output: Output, temporary: Path, expected: Expected) -> Blob:
+    """Write the whole, and give it its name when it was verified.
+
+    Args:
+        temporary: folder where it is kept until then on its way to standard output.
+
+    Raises:
+        ContentError: `digest-mismatch`, `size-mismatch`; then nothing was written.
+        StoreError: `output-exists`.
+        UnavailableError: `io-error`.
+    """
+    output.check()
+    if output.stream is not None:
+        return _write_stream(chunks, output.stream, temporary, expected)
+    path = Path(output.name)
+    with AtomicFile(path.parent) as file, SideHasher() as hasher:
+        size = 0
+        for chunk in chunks:
+            hasher.update(chunk)
+            file.write(chunk)
+            size += len(chunk)
+        blob = expected.check(Blob(Digest.from_hasher(hasher), size))
+        file.publish(path, replace=output.force)
+    sync_folder(path.parent)
+    return blob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What the whole must turn out to be, as far as it is known.
+
+    Attributes:
+        digest: of the whole.
+        size: of the whole, in bytes.
+    """
+
+    digest: Digest | None = None
+    size: int | None = None
+
+    def check(self, actual: Blob) -> Blob:
+        """`actual`, where it is what was expected."""
+        if self.size is not None and actual.size != self.size:
+            raise ContentError("size-mismatch", "the whole has another size", expected=self.size, actual=actual.size)
+        if self.digest is not None and actual.digest != self.digest:
+            raise ContentError(
+                "digest-mismatch",
+                "the whole has another digest",
+                expected=self.digest.value,
+                actual=actual.digest.value,
+            )
+        return actual
+
+
+def _write_stream(chunks: Iterable[Chunk], stream: BinaryIO, temporary: Path, expected: Expected) -> Blob:
+    with private_copy(chunks, temporary) as view, io_errors(Path("standard output")):
+        blob = expected.check(Blob(Digest.of(view), len(view)))
+        for start in range(0, len(view), CHUNK_SIZE):
+            stream.write(view[start : start + CHUNK_SIZE])
+        stream.flush()
+    return blob

@@ -1,0 +1,1 @@
+"""Content at rest: folders of blobs, OCI layouts, memory."""

@@ -1,0 +1,98 @@
+"""A folder with `blobs/ALGORITHM/HEX`: what OCI layouts and exploded components have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from packaging_kit.blobs import Blob, BlobSink, BlobSource, Chunk
+from packaging_kit.digest import Digest, SideHasher
+from packaging_kit.errors import ContentError, NotFoundError, StoreError
+from packaging_kit.stores.files import AtomicFile, io_errors, iter_plain, make_folder, plain_size, sync_folder
+
+
+class BlobFolder(BlobSource, BlobSink):
+    """Blobs as plain files.
+
+    What is written gets its name when it is complete and flushed; `flush` makes the names durable.
+
+    Raises:
+        StoreError: `layout-invalid`, where something is no plain file or folder.
+        UnavailableError: `io-error`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._unflushed: set[Path] = set()
+
+    def blob_path(self, digest: Digest) -> Path:
+        """Where the blob is or would be."""
+        return self.folder / "blobs" / digest.algorithm / digest.hex
+
+    def blob_size(self, digest: Digest) -> int:
+        with _named(digest):
+            return plain_size(self._checked_path(digest))
+
+    def iter_blob_unverified(self, digest: Digest, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        with _named(digest):
+            yield from iter_plain(self._checked_path(digest), start, end)
+
+    def holds_blob(self, blob: Blob) -> bool:
+        try:
+            for _ in self.iter_blob(blob.digest, size=blob.size):
+                pass
+        except (NotFoundError, ContentError):
+            return False
+        return True
+
+    def write_blob(self, chunks: Iterable[Chunk], expected: Blob | None = None) -> Blob:
+        if expected is not None and self.holds_blob(expected):
+            return expected
+        folder = self.folder / "blobs" / "sha256"
+        _check_no_link(folder)
+        make_folder(folder)
+        with AtomicFile(folder) as file, SideHasher() as hasher:
+            size = 0
+            for chunk in chunks:
+                hasher.update(chunk)
+                file.write(chunk)
+                size += len(chunk)
+            blob = Blob(Digest.from_hasher(hasher), size)
+            if expected is not None and blob != expected:
+                raise ContentError(
+                    "digest-mismatch",
+                    "the content changed while it was read",
+                    expected=expected.digest.value,
+                    actual=blob.digest.value,
+                )
+            file.publish(self.blob_path(blob.digest))
+        self._unflushed.add(folder)
+        return blob
+
+    def flush(self) -> None:
+        """Make the names of all blobs that were written durable."""
+        while self._unflushed:
+            sync_folder(self._unflushed.pop())
+
+    def _checked_path(self, digest: Digest) -> Path:
+        path = self.blob_path(digest)
+        _check_no_link(path.parent)
+        return path
+
+
+def _check_no_link(folder: Path) -> None:
+    """Refuse `blobs` or `blobs/sha256` that leads elsewhere."""
+    for path in (folder.parent, folder):
+        with io_errors(path):
+            if path.is_symlink():
+                raise StoreError("layout-invalid", f"`{path}` is a link")
+
+
+@contextmanager
+def _named(digest: Digest) -> Iterator[None]:
+    """Say which blob is not there, in place of which file."""
+    try:
+        yield
+    except NotFoundError as exc:
+        raise NotFoundError("not-found", f"the blob {digest} is not there") from exc

@@ -1,0 +1,200 @@
+"""Files that are either all there or not there: written aside, flushed, then given their name."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from packaging_kit.blobs import Chunk
+from packaging_kit.errors import NotFoundError, StoreError, UnavailableError
+from packaging_kit.limits import CHUNK_SIZE
+
+if TYPE_CHECKING:
+    from typing import Self
+
+TEMPORARY_PREFIX: Final = ".pkit-"
+"""Names of files that are being written begin like this; readers pass over them."""
+
+_counter = itertools.count()
+
+# Not on every system; without them a link is still refused, by `lstat` before and `fstat` after opening.
+_OPEN_FLAGS: Final = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+
+
+@contextmanager
+def io_errors(path: Path) -> Iterator[None]:
+    """Translate what the operating system says.
+
+    Raises:
+        UnavailableError: `io-error`.
+    """
+    try:
+        yield
+    except OSError as exc:
+        reason = (exc.strerror or str(exc)).lower()
+        raise UnavailableError("io-error", f"`{path}`: {reason}") from exc
+
+
+def open_plain(path: Path) -> int:
+    """A file descriptor for reading the plain file at `path`; links, devices and folders are refused.
+
+    Raises:
+        NotFoundError: `not-found`.
+        StoreError: `layout-invalid`, where it is no plain file.
+        UnavailableError: `io-error`.
+    """
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise StoreError("layout-invalid", f"`{path}` is not a plain file")
+        descriptor = os.open(path, _OPEN_FLAGS)
+    except (FileNotFoundError, NotADirectoryError) as exc:
+        raise NotFoundError("not-found", f"`{path}` is not there") from exc
+    except OSError as exc:
+        if exc.errno == errno.ELOOP:
+            raise StoreError("layout-invalid", f"`{path}` is not a plain file") from exc
+        raise UnavailableError("io-error", f"`{path}`: {(exc.strerror or str(exc)).lower()}") from exc
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise StoreError("layout-invalid", f"`{path}` is not a plain file")
+    return descriptor
+
+
+def iter_plain(path: Path, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    """The bytes `start:end` of the plain file at `path`; raises as `open_plain` does."""
+    descriptor = open_plain(path)
+    try:
+        with io_errors(path):
+            if start:
+                os.lseek(descriptor, start, os.SEEK_SET)
+            left = None if end is None else max(end - start, 0)
+            while left is None or left > 0:
+                chunk = os.read(descriptor, CHUNK_SIZE if left is None else min(CHUNK_SIZE, left))
+                if not chunk:
+                    return
+                left = None if left is None else left - len(chunk)
+                yield chunk
+    finally:
+        os.close(descriptor)
+
+
+def plain_size(path: Path) -> int:
+    """The size of the plain file at `path`; raises as `open_plain` does."""
+    descriptor = open_plain(path)
+    try:
+        return os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)
+
+
+class AtomicFile:
+    """A file that is written under a temporary name beside its final one.
+
+    Used in a `with` statement; without `publish` nothing is left behind.
+
+    Raises:
+        UnavailableError: `io-error` from every method.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / f"{TEMPORARY_PREFIX}{os.getpid()}-{next(_counter)}"
+        with io_errors(self._path):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+            self._descriptor = os.open(self._path, flags, 0o666)
+        self._is_open = True
+        self._is_published = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+        if not self._is_published:
+            with suppress(OSError):
+                self._path.unlink()
+
+    def write(self, data: Chunk) -> None:
+        with io_errors(self._path):
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+
+    def publish(self, path: Path, *, replace: bool = True) -> None:
+        """Flush to the disk, then give the file its name, in the folder where it is.
+
+        Raises:
+            StoreError: `output-exists`, where `path` exists and may not be replaced.
+        """
+        with io_errors(path):
+            os.fsync(self._descriptor)
+            self._close()
+            if replace:
+                self._path.replace(path)
+            elif not _link(self._path, path):
+                raise StoreError("output-exists", f"`{path}` exists", hint="`--force` replaces it")
+        self._is_published = True
+
+    def _close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            os.close(self._descriptor)
+
+
+def _link(temporary: Path, path: Path) -> bool:
+    """Rename without replacing; false where `path` exists."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    except OSError:
+        # No hard links on this file system: what is left is not atomic, but replaces nothing that was there.
+        if path.exists():
+            return False
+        temporary.replace(path)
+        return True
+    temporary.unlink()
+    return True
+
+
+def write_file(path: Path, data: bytes, *, replace: bool = True) -> None:
+    """Write a small file atomically and durably."""
+    with AtomicFile(path.parent) as file:
+        file.write(data)
+        file.publish(path, replace=replace)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable, where the operating system can."""
+    with io_errors(folder):
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+        except PermissionError:
+            return  # Windows opens no folders
+        try:
+            os.fsync(descriptor)
+        except OSError as exc:
+            if exc.errno not in (errno.EINVAL, errno.ENOTSUP):
+                raise
+        finally:
+            os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and what it stands in, durably."""
+    with io_errors(folder):
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        sync_folder(path.parent)

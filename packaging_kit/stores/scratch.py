@@ -1,0 +1,88 @@
+"""Private working space that goes to a temporary file when it grows."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from packaging_kit.blobs import Chunk, MemoryScratch, Scratch
+from packaging_kit.limits import CHUNK_SIZE, SCRATCH_MEMORY
+from packaging_kit.stores.files import io_errors
+
+
+class FileScratch(Scratch):
+    """In memory up to a limit, then in a temporary file without a name.
+
+    Args:
+        folder: where the temporary file is made.
+        memory: bytes that are held in memory.
+
+    Raises:
+        UnavailableError: `io-error` from every method.
+    """
+
+    def __init__(self, folder: Path, memory: int = SCRATCH_MEMORY) -> None:
+        self._folder = folder
+        self._memory = memory
+        self._held = MemoryScratch()
+        self._file: BinaryIO | None = None
+        self._size = 0
+
+    def append(self, data: Chunk) -> int:
+        start = self._size
+        if self._file is None and start + len(data) > self._memory:
+            self._file = _temporary_file(self._folder)
+            self._write(self._file, self._held.view(0, start))
+            self._held = MemoryScratch()
+        if self._file is None:
+            self._held.append(data)
+        else:
+            self._write(self._file, data)
+        self._size += len(data)
+        return start
+
+    def view(self, start: int, end: int) -> Chunk:
+        if self._file is None:
+            return self._held.view(start, end)
+        with io_errors(self._folder):
+            if end - start <= CHUNK_SIZE:
+                return os.pread(self._file.fileno(), end - start, start)
+            return memoryview(mmap.mmap(self._file.fileno(), end, access=mmap.ACCESS_READ))[start:end]
+
+    def _write(self, file: BinaryIO, data: Chunk) -> None:
+        with io_errors(self._folder):
+            view = memoryview(data)
+            while view:
+                view = view[file.write(view) :]
+
+
+@contextmanager
+def private_copy(chunks: Iterable[Chunk], folder: Path) -> Iterator[memoryview]:
+    """The bytes of `chunks` as one view, out of a temporary file that nobody else can change."""
+    scratch = FileScratch(folder)
+    size = 0
+    for chunk in chunks:
+        scratch.append(chunk)
+        size += len(chunk)
+    with memoryview(scratch.view(0, size)) as view:
+        yield view
+
+
+@contextmanager
+def mapped(file: BinaryIO, size: int) -> Iterator[memoryview]:
+    """A plain file's bytes as one view, without copying them."""
+    if size == 0:
+        yield memoryview(b"")
+        return
+    with closing(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)) as mapping, memoryview(mapping) as view:
+        yield view
+
+
+def _temporary_file(folder: Path) -> BinaryIO:
+    with io_errors(folder):
+        return tempfile.TemporaryFile(buffering=0, dir=folder)

@@ -1,0 +1,1 @@
+"""The WebAssembly binary format, modules and components; knows nothing of OCI."""

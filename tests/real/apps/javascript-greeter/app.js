@@ -1,0 +1,6 @@
+// Exports one function of one interface.
+export const greet = {
+  greet(name) {
+    return `Hello, ${name}, from JavaScript!`;
+  },
+};
