@@ -18,6 +18,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(VENV)/.installed ## take a real component apart, pack it in every form, unpack and compare
+	@$(BIN)/pip install --quiet --disable-pip-version-check "$$($(BIN)/python -m tests.real.tools requirement componentize-py)"
 	@$(BIN)/python -m tests.real.demo --into $(DEMO)
 
 test: $(VENV)/.installed ## run the tests, with the real tools that are there

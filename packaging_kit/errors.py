@@ -25,6 +25,7 @@ class PackagingKitError(Exception):
         code: stable, kebab-case; scripts may rely on it.
         message: one sentence, lower case, no final period.
         hint: what the user can do about it, where there is something.
+        subject: the input that it is about, where an operation has several.
     """
 
     def __init__(self, code: str, message: str, *, hint: str | None = None) -> None:
@@ -32,6 +33,7 @@ class PackagingKitError(Exception):
         self.code = code
         self.message = message
         self.hint = hint
+        self.subject: str | None = None
 
     def place(self) -> str | None:
         """Where it was found, as text for people: an offset, a JSON path, a digest."""

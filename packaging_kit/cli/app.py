@@ -95,7 +95,8 @@ def digest(
         try:
             summary = digest_file(_input(name), settings)
         except PackagingKitError as exc:
-            print_error(exc, subject=name, as_json=as_json)
+            exc.subject = name
+            print_error(exc, as_json=as_json)
             worst = max(worst, exit_code(exc))
             continue
         if as_json:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from packaging_kit.blobs import Blob
 from packaging_kit.cli.terminal import printable
-from packaging_kit.operations.inspect import Inspection, Node
-from packaging_kit.operations.pack import PackResult
-from packaging_kit.operations.split import SplitSummary
+
+if TYPE_CHECKING:
+    # Only named here: a command must not pay for importing the operations of the others.
+    from packaging_kit.blobs import Blob
+    from packaging_kit.operations.inspect import Inspection, Node
+    from packaging_kit.operations.pack import PackResult
+    from packaging_kit.operations.split import SplitSummary
 
 _WIDTH = 80
-_SHORT_DIGEST = len("sha256:") + 12
-_DEEPEST_DRAWN = 10
+_SHORT_DIGEST = 12
+_DEEPEST_DRAWN = 7
 
 
 def digest_line(digest: object, name: str) -> str:
@@ -98,7 +102,7 @@ def inspection_lines(inspection: Inspection) -> Iterator[str]:
         for key in sorted(inspection.annotations):
             yield f"  {printable(key)}: {printable(inspection.annotations[key])}"
     yield ""
-    yield f"{'offset':>13} {'size':>13} {'share':>6}  tree"
+    yield f"{'offset':>13} {'size':>13} {'share':>6}  tree, with the digest of what is split out"
     for node in inspection.nodes:
         yield _node_line(node, inspection.whole.size)
 
@@ -106,7 +110,7 @@ def inspection_lines(inspection: Inspection) -> Iterator[str]:
 def _facts(inspection: Inspection) -> Iterator[str]:
     modules = sum(node.kind == "module" and node.depth > 0 for node in inspection.nodes)
     components = sum(node.kind == "component" and node.depth > 0 for node in inspection.nodes)
-    inside = f", {modules} modules and {components} components inside" if modules or components else ""
+    inside = f"; inside it {modules} core modules, {components} components" if modules or components else ""
     yield f"file    {printable(inspection.file)}"
     yield f"kind    {inspection.kind}{inside}"
     yield f"size    {inspection.whole.size:,} bytes; the root skeleton has {inspection.skeleton_size:,}"
@@ -122,7 +126,7 @@ def _facts(inspection: Inspection) -> Iterator[str]:
         for tool, version in values
     )
     if tools:
-        yield f"made by {printable(', '.join(tools))}"
+        yield from textwrap.wrap(f"made by {printable(', '.join(tools))}", _WIDTH, subsequent_indent=" " * 8)
 
 
 def _list(title: str, names: tuple[str, ...]) -> Iterator[str]:
@@ -138,7 +142,7 @@ def _node_line(node: Node, whole_size: int) -> str:
         indent += f"({node.depth}) "
     share = f"{100 * node.size / whole_size:.1f}%"
     start = f"{node.offset:>13,} {node.size:>13,} {share:>6}  {indent}{node.kind}"
-    end = f" {node.digest.value[:_SHORT_DIGEST]}" if node.is_fragment else ""
+    end = f" {node.digest.hex[:_SHORT_DIGEST]}" if node.is_fragment else ""
     if node.name is None:
         return start + end
     room = max(_WIDTH - len(start) - len(end) - 1, 8)

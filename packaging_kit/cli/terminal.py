@@ -44,22 +44,18 @@ def print_note(line: str) -> None:
     sys.stderr.write(printable(line) + "\n")
 
 
-def print_error(error: PackagingKitError, *, subject: str | None = None, as_json: bool = False) -> None:
-    """One error on standard error.
-
-    Args:
-        subject: the input that it is about, where there are several.
-        as_json: as one JSON object, in place of lines for people.
-    """
+def print_error(error: PackagingKitError, *, as_json: bool = False) -> None:
+    """One error on standard error, as lines for people or as one JSON object."""
     if as_json:
         found: dict[str, Any] = {"code": error.code, "message": error.message, **error.details()}
         if error.hint is not None:
             found["hint"] = error.hint
-        if subject is not None:
-            found["file"] = subject
+        if error.subject is not None:
+            found["file"] = error.subject
         sys.stderr.write(json.dumps({"error": found}, separators=(",", ":")) + "\n")
         return
-    about = f"{subject}: " if subject is not None else ""
+    is_said = error.subject is None or f"`{error.subject}`" in error.message
+    about = "" if is_said else f"`{error.subject}`: "
     print_note(f"error[{error.code}]: {about}{error}")
     if error.hint is not None:
         print_note(f"hint: {error.hint}")

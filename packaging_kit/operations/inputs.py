@@ -14,7 +14,7 @@ from packaging_kit.blobs import Chunk
 from packaging_kit.errors import UnavailableError
 from packaging_kit.limits import CHUNK_SIZE, MIB
 from packaging_kit.stores.files import io_errors
-from packaging_kit.stores.scratch import mapped, private_copy
+from packaging_kit.stores.scratch import map_file, private_copy
 
 STANDARD_INPUT: Final = "-"
 
@@ -66,8 +66,9 @@ def open_chunks(source: Input) -> Iterator[tuple[Chunk | None, Iterator[bytes]]]
                 data = file.readall()
             yield data, iter((data,))
             return
-        with mapped(file, before.st_size) as view:
-            yield view, iter_view(view)
+        with io_errors(path):
+            view = map_file(file, before.st_size)
+        yield view, iter_view(view)
         after = os.fstat(file.fileno())
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise UnavailableError("input-changed", f"`{path}` changed while it was read")
@@ -77,11 +78,7 @@ def open_chunks(source: Input) -> Iterator[tuple[Chunk | None, Iterator[bytes]]]
 def open_view(source: Input, temporary: Path) -> Iterator[Chunk]:
     """The whole input as a view; a stream is first copied to a private file in the folder `temporary`."""
     with open_chunks(source) as (view, chunks):
-        if view is not None:
-            yield view
-            return
-        with private_copy(chunks, temporary) as copy:
-            yield copy
+        yield private_copy(chunks, temporary) if view is None else view
 
 
 def _iter_stream(stream: BinaryIO, path: Path) -> Iterator[bytes]:

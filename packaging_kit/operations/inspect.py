@@ -98,9 +98,9 @@ def inspect_place(place: LayoutPlace, name: str, settings: Settings) -> Inspecti
     store = open_layout(place)
     component = find_component(store, store.find(place.tag, place.digest))
     chunks = iter_component(component, store, FileScratch(settings.temporary))
-    with private_copy(chunks, settings.temporary) as view:
-        expected_of(component).check(Blob(Digest.of(view), len(view)))
-        return _inspect(name, view, component.manifest)
+    view = private_copy(chunks, settings.temporary)
+    expected_of(component).check(Blob(Digest.of(view), len(view)))
+    return _inspect(name, view, component.manifest)
 
 
 def _inspect(name: str, view: Chunk, manifest: Document[Manifest] | None) -> Inspection:

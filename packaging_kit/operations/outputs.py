@@ -103,8 +103,9 @@ class Expected:
 
 
 def _write_stream(chunks: Iterable[Chunk], stream: BinaryIO, temporary: Path, expected: Expected) -> Blob:
-    with private_copy(chunks, temporary) as view, io_errors(Path("standard output")):
-        blob = expected.check(Blob(Digest.of(view), len(view)))
+    view = private_copy(chunks, temporary)
+    blob = expected.check(Blob(Digest.of(view), len(view)))
+    with io_errors(Path("standard output")):
         for start in range(0, len(view), CHUNK_SIZE):
             stream.write(view[start : start + CHUNK_SIZE])
         stream.flush()

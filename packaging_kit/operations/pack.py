@@ -18,7 +18,7 @@ from packaging_kit.artifact.pack import (
 )
 from packaging_kit.blobs import Blob, Chunk
 from packaging_kit.digest import Digest
-from packaging_kit.errors import RequestError
+from packaging_kit.errors import PackagingKitError, RequestError
 from packaging_kit.fragments.explode import Exploded, check_framing, explode
 from packaging_kit.oci.layout import Tagged
 from packaging_kit.oci.reference import check_tag, tag_from_stem
@@ -107,8 +107,12 @@ def pack(
     results: list[PackResult] = []
     things: list[Tagged] = []
     for source, tag, title in zip(sources, tags, titles, strict=True):
-        with open_view(source, folder) as view:
-            packed, warnings = _pack_view(view, title, store, options, settings, progress)
+        try:
+            with open_view(source, folder) as view:
+                packed, warnings = _pack_view(view, title, store, options, settings, progress)
+        except PackagingKitError as exc:
+            exc.subject = source.name
+            raise
         things.append(Tagged(tag, packed.tagged, packed.untagged))
         results.append(
             PackResult(

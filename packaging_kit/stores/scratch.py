@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import mmap
-import os
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 from packaging_kit.blobs import Chunk, MemoryScratch, Scratch
-from packaging_kit.limits import CHUNK_SIZE, SCRATCH_MEMORY
+from packaging_kit.limits import SCRATCH_MEMORY
 from packaging_kit.stores.files import io_errors
 
 
@@ -50,9 +48,7 @@ class FileScratch(Scratch):
         if self._file is None:
             return self._held.view(start, end)
         with io_errors(self._folder):
-            if end - start <= CHUNK_SIZE:
-                return os.pread(self._file.fileno(), end - start, start)
-            return memoryview(mmap.mmap(self._file.fileno(), end, access=mmap.ACCESS_READ))[start:end]
+            return map_file(self._file, end)[start:end]
 
     def _write(self, file: BinaryIO, data: Chunk) -> None:
         with io_errors(self._folder):
@@ -61,26 +57,23 @@ class FileScratch(Scratch):
                 view = view[file.write(view) :]
 
 
-@contextmanager
-def private_copy(chunks: Iterable[Chunk], folder: Path) -> Iterator[memoryview]:
+def private_copy(chunks: Iterable[Chunk], folder: Path) -> memoryview:
     """The bytes of `chunks` as one view, out of a temporary file that nobody else can change."""
     scratch = FileScratch(folder)
     size = 0
     for chunk in chunks:
         scratch.append(chunk)
         size += len(chunk)
-    with memoryview(scratch.view(0, size)) as view:
-        yield view
+    return memoryview(scratch.view(0, size))
 
 
-@contextmanager
-def mapped(file: BinaryIO, size: int) -> Iterator[memoryview]:
-    """A plain file's bytes as one view, without copying them."""
-    if size == 0:
-        yield memoryview(b"")
-        return
-    with closing(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)) as mapping, memoryview(mapping) as view:
-        yield view
+def map_file(file: BinaryIO, size: int) -> memoryview:
+    """A plain file's bytes as one view, without copying them; unmapped when nobody holds a part of it.
+
+    Args:
+        size: of the file, in bytes; not 0, which can't be mapped.
+    """
+    return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
 
 
 def _temporary_file(folder: Path) -> BinaryIO:

@@ -1,0 +1,1 @@
+"""Benchmarks: what `packaging-kit` takes, beside known tools in the same run."""
