@@ -17,8 +17,17 @@ from typing import TYPE_CHECKING, Annotated, Literal, ParamSpec, TypeVar
 import typer
 
 from packaging_kit.cli.exit_codes import ExitCode, exit_code
-from packaging_kit.cli.terminal import TerminalProgress, print_data, print_error, print_json, print_note
-from packaging_kit.errors import PackagingKitError, RequestError
+from packaging_kit.cli.terminal import (
+    TerminalProgress,
+    flush_output,
+    prepare_streams,
+    print_data,
+    print_error,
+    print_json,
+    print_note,
+    report_output_failure,
+)
+from packaging_kit.errors import PackagingKitError, RequestError, UnavailableError
 
 if TYPE_CHECKING:
     from packaging_kit.blobs import Blob
@@ -47,10 +56,17 @@ OutputFile = Annotated[
 
 def main() -> None:
     """The entry point of `packaging-kit` and `pkit`."""
-    for stream in (sys.stdout, sys.stderr):
-        # What the terminal's encoding lacks is escaped; nothing that is printed may fail.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are text streams here
-    app()
+    prepare_streams()
+    try:
+        app()
+    except OSError as exc:
+        # Operations translate their own: this one comes from printing.
+        report_output_failure(exc)
+        sys.exit(ExitCode.COULD_NOT)
+    except SystemExit:
+        if not flush_output():
+            sys.exit(ExitCode.COULD_NOT)
+        raise
 
 
 def _reports_errors(command: Callable[P, R]) -> Callable[P, R]:
@@ -270,7 +286,11 @@ def _source_date_epoch() -> str | None:
 def _input(name: str) -> Input:
     from packaging_kit.operations.inputs import STANDARD_INPUT, Input
 
-    return Input(name=name, stream=sys.stdin.buffer if name == STANDARD_INPUT else None)
+    if name != STANDARD_INPUT:
+        return Input(name=name)
+    if sys.stdin is None:
+        raise UnavailableError("io-error", "standard input is closed")
+    return Input(name=name, stream=sys.stdin.buffer)
 
 
 def _output(name: str, force: bool) -> Output:

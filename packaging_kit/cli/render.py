@@ -110,9 +110,9 @@ def inspection_lines(inspection: Inspection) -> Iterator[str]:
 def _facts(inspection: Inspection) -> Iterator[str]:
     modules = sum(node.kind == "module" and node.depth > 0 for node in inspection.nodes)
     components = sum(node.kind == "component" and node.depth > 0 for node in inspection.nodes)
-    inside = f"; inside it {modules} core modules, {components} components" if modules or components else ""
+    inside = ", ".join(_several(count, what) for count, what in ((modules, "core module"), (components, "component")))
     yield f"file    {printable(inspection.file)}"
-    yield f"kind    {inspection.kind}{inside}"
+    yield f"kind    {inspection.kind}" + (f" with {inside} inside" if modules or components else "")
     yield f"size    {inspection.whole.size:,} bytes; the root skeleton has {inspection.skeleton_size:,}"
     yield f"digest  {inspection.whole.digest}"
     yield f"root    {inspection.root}"
@@ -127,6 +127,10 @@ def _facts(inspection: Inspection) -> Iterator[str]:
     )
     if tools:
         yield from textwrap.wrap(f"made by {printable(', '.join(tools))}", _WIDTH, subsequent_indent=" " * 8)
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _list(title: str, names: tuple[str, ...]) -> Iterator[str]:

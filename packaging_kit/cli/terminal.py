@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
+from io import TextIOWrapper
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from packaging_kit.cli.exit_codes import ExitCode
 from packaging_kit.errors import PackagingKitError
 
 if TYPE_CHECKING:
@@ -16,6 +20,38 @@ if TYPE_CHECKING:
     import rich.progress
 
 _SHOW_AFTER = 1.0  # seconds of work
+
+
+def prepare_streams() -> None:
+    """Make the standard streams such that printing fails only where data would be lost."""
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - open until the process ends
+    if sys.stdout is None:
+        # A file opened later could take its place, and be written into.
+        print_note("error[io-error]: standard output is closed")
+        sys.exit(ExitCode.COULD_NOT)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # What the terminal's encoding lacks is escaped.
+            stream.reconfigure(errors="backslashreplace")
+
+
+def flush_output() -> bool:
+    """Whether everything printed has reached standard output; what is wrong is reported."""
+    try:
+        sys.stdout.flush()
+    except OSError as exc:
+        report_output_failure(exc)
+        return False
+    return True
+
+
+def report_output_failure(exc: OSError) -> None:
+    """Say that standard output takes no more; a reader that went away needs to be told nothing."""
+    if not isinstance(exc, BrokenPipeError):
+        print_note(f"error[io-error]: standard output: {(exc.strerror or str(exc)).lower()}")
+    # The interpreter flushes once more when it ends, and would complain again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def printable(text: str) -> str:

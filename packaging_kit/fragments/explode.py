@@ -193,16 +193,19 @@ class _Frame:
         external = encode_external(section, raw_digest)
         self.pieces.append(external)
         self.size += len(external)
-        self.spans += 1 + spans
         self.literal_from = section.end
-        if self.spans > MAX_SPANS:
-            raise WasmFormatError("wasm-too-large", f"the split has more than {MAX_SPANS} spans", offset=section.start)
+        self._count(1 + spans, section.start)
 
     def close_literal(self, end: int) -> None:
         if self.literal_from < end:
-            self.spans += bool(self.pieces)
+            self._count(int(self.has_external), end)
             self.size += end - self.literal_from
             self.pieces.append((self.literal_from, end))
+
+    def _count(self, spans: int, offset: int) -> None:
+        self.spans += spans
+        if self.spans > MAX_SPANS:
+            raise WasmFormatError("wasm-too-large", f"the split has more than {MAX_SPANS} spans", offset=offset)
 
 
 class _Split(Visitor):
@@ -314,7 +317,7 @@ def explode(data: Chunk, *, max_size: int = MAX_WHOLE_SIZE) -> Exploded:
         WasmFormatError: `wasm-malformed`, `wasm-unsupported`, `wasm-reserved-section`, `wasm-too-deep`,
             `wasm-too-large`.
     """
-    view = memoryview(data)
+    view = memoryview(data).cast("B")
     kind = parse_kind(view)
     content = _Content(view, MemoryScratch())
     with SideHasher() as whole:

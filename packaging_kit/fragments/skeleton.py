@@ -9,7 +9,6 @@ from packaging_kit.digest import Digest
 from packaging_kit.errors import SkeletonError, WasmFormatError
 from packaging_kit.fragments.external import External, parse_external
 from packaging_kit.fragments.walk import Visitor, Walk
-from packaging_kit.limits import MAX_WHOLE_SIZE
 from packaging_kit.wasm.preamble import COMPONENT_PREAMBLE, PREAMBLE_SIZE, SKELETON_PREAMBLE
 from packaging_kit.wasm.reader import Reader
 from packaging_kit.wasm.sections import Section
@@ -58,7 +57,7 @@ def parse_skeleton(data: Chunk, digest: Digest) -> Skeleton:
     has_external = preamble == SKELETON_PREAMBLE
     check = _Check()
     try:
-        Walk(check, max_size=MAX_WHOLE_SIZE + len(data)).feed(data, final=True)
+        Walk(check, max_size=len(data)).feed(data, final=True)
     except WasmFormatError as exc:
         code = "skeleton-too-large" if exc.code == "wasm-too-deep" else "skeleton-not-canonical"
         raise SkeletonError(code, exc.message, digest=digest.value, offset=exc.offset) from exc

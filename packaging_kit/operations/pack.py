@@ -103,12 +103,12 @@ def pack(
     titles = [_choose_title(source, options) for source in sources]
     _check_texts(titles, options)
     check_created(options.created or settings.created or EPOCH)
-    store = LayoutStore.create(folder)
+    store = LayoutStore.open_or_new(folder)
     results: list[PackResult] = []
     things: list[Tagged] = []
     for source, tag, title in zip(sources, tags, titles, strict=True):
         try:
-            with open_view(source, folder) as view:
+            with open_view(source, settings.temporary) as view:
                 packed, warnings = _pack_view(view, title, store, options, settings, progress)
         except PackagingKitError as exc:
             exc.subject = source.name

@@ -108,10 +108,8 @@ class AtomicFile:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / f"{TEMPORARY_PREFIX}{os.getpid()}-{next(_counter)}"
-        with io_errors(self._path):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-            self._descriptor = os.open(self._path, flags, 0o666)
+        with io_errors(folder):
+            self._path, self._descriptor = _create(folder)
         self._is_open = True
         self._is_published = False
 
@@ -149,6 +147,16 @@ class AtomicFile:
         if self._is_open:
             self._is_open = False
             os.close(self._descriptor)
+
+
+def _create(folder: Path) -> tuple[Path, int]:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    while True:
+        path = folder / f"{TEMPORARY_PREFIX}{os.getpid()}-{next(_counter)}"
+        try:
+            return path, os.open(path, flags, 0o666)
+        except FileExistsError:
+            continue  # left behind by a process that had this id and was killed
 
 
 def _link(temporary: Path, path: Path) -> bool:
@@ -193,6 +201,8 @@ def sync_folder(folder: Path) -> None:
 
 def make_folder(folder: Path) -> None:
     """Make `folder` and what it stands in, durably."""
+    if folder.is_dir():
+        return
     with io_errors(folder):
         missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from packaging_kit.oci.index import Index, parse_index
 from packaging_kit.oci.manifest import parse_manifest
 from packaging_kit.oci.media_types import IMAGE_INDEX
 from packaging_kit.stores.blob_folder import BlobFolder
-from packaging_kit.stores.files import TEMPORARY_PREFIX, io_errors, iter_plain, make_folder, plain_size, write_file
+from packaging_kit.stores.files import TEMPORARY_PREFIX, io_errors, iter_plain, plain_size, write_file
 
 _LAYOUT_FILE_SIZE = 4096
 
@@ -51,20 +51,21 @@ class LayoutStore(BlobFolder):
         return cls(folder)
 
     @classmethod
-    def create(cls, folder: Path) -> LayoutStore:
-        """A layout to write to, made where there is none.
+    def open_or_new(cls, folder: Path) -> LayoutStore:
+        """A layout to write to; where there is none, it becomes one when the first thing is put into it.
 
         Raises:
             StoreError: `layout-invalid`, where the folder has something else in it.
         """
-        make_folder(folder)
-        if not is_layout(folder):
+        if is_layout(folder):
+            return cls.open(folder)
+        if folder.exists():
             with io_errors(folder):
-                others = [path for path in folder.iterdir() if not path.name.startswith(TEMPORARY_PREFIX)]
-            if others:
+                # Blobs alone are what a writer left behind that did not get to the end.
+                others = {path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY_PREFIX)}
+            if others - {"blobs"}:
                 raise StoreError("layout-invalid", f"`{folder}` is not empty and is not an OCI layout")
-            write_file(folder / "oci-layout", layout.LAYOUT_FILE)
-        return cls.open(folder)
+        return cls(folder)
 
     @property
     def index_path(self) -> Path:
@@ -100,6 +101,8 @@ class LayoutStore(BlobFolder):
         index = self.read_index().value if self.index_path.exists() else Index(manifests=())
         changed = layout.put(index, things, self._subject_of, force=force).to_document()
         self.flush()
+        if not is_layout(self.folder):
+            write_file(self.folder / "oci-layout", layout.LAYOUT_FILE)
         write_file(self.index_path, changed.raw)
 
     def _subject_of(self, entry: Descriptor) -> Digest | None:
