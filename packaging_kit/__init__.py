@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from packaging_kit.errors import StoreError as StoreError
     from packaging_kit.errors import UnavailableError as UnavailableError
     from packaging_kit.errors import WasmFormatError as WasmFormatError
-    from packaging_kit.fragments.explode import Exploded as Exploded
-    from packaging_kit.fragments.explode import Fragment as Fragment
-    from packaging_kit.fragments.explode import FragmentKind as FragmentKind
     from packaging_kit.fragments.explode import explode as explode
     from packaging_kit.fragments.explode import explode_chunks as explode_chunks
+    from packaging_kit.fragments.exploded import Exploded as Exploded
+    from packaging_kit.fragments.exploded import Fragment as Fragment
+    from packaging_kit.fragments.exploded import FragmentKind as FragmentKind
     from packaging_kit.fragments.plan import Span as Span
     from packaging_kit.fragments.plan import SpanKind as SpanKind
     from packaging_kit.fragments.plan import spans as spans
@@ -64,7 +64,8 @@ _HOMES = {
         "UnavailableError",
         "WasmFormatError",
     ),
-    "fragments.explode": ("Exploded", "Fragment", "FragmentKind", "explode", "explode_chunks"),
+    "fragments.explode": ("explode", "explode_chunks"),
+    "fragments.exploded": ("Exploded", "Fragment", "FragmentKind"),
     "fragments.plan": ("Span", "SpanKind", "spans"),
     "fragments.reassemble": ("reassemble",),
     "fragments.whole": ("Whole", "open_whole"),

@@ -27,6 +27,34 @@ class Blob:
     size: int
 
 
+def check_blob(actual: Blob, *, digest: Digest | None = None, size: int | None = None, what: str) -> Blob:
+    """`actual`, where it is what was expected, as far as that is known.
+
+    Args:
+        what: of which content an error speaks.
+
+    Raises:
+        ContentError: `size-mismatch` or `digest-mismatch`.
+    """
+    if size is not None:
+        check_size(actual.size, size, what)
+    if digest is not None and actual.digest != digest:
+        raise ContentError(
+            "digest-mismatch", f"{what} has another digest", expected=digest.value, actual=actual.digest.value
+        )
+    return actual
+
+
+def check_size(actual: int, expected: int, what: str = "the whole") -> None:
+    """Compare sizes, where that can be done before the content is read.
+
+    Raises:
+        ContentError: `size-mismatch`.
+    """
+    if actual != expected:
+        raise ContentError("size-mismatch", f"{what} has another size", expected=expected, actual=actual)
+
+
 class BlobSource(Protocol):
     """Where blobs are read from."""
 

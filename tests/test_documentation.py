@@ -15,6 +15,7 @@ from tests import shell
 
 DOCUMENTS = ("README.md", *sorted(f"docs/{path.name}" for path in (shell.REPOSITORY / "docs").glob("*.md")))
 CONSOLE = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.DOTALL | re.MULTILINE)
+JSON = re.compile(r"(?<=^```json\n)(.*?)(?=^```$)", re.DOTALL | re.MULTILINE)
 PYTHON = re.compile(r"(?<=^```python\n)(.*?)(?=^```$)", re.DOTALL | re.MULTILINE)
 COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 
@@ -52,6 +53,15 @@ def test_python_of_the_document_runs(document: str, tmp_path: Path) -> None:
         outcome = shell.run(f"python example{number}.py", folder)
 
         assert outcome.exit == 0, outcome.stderr
+
+
+def test_documents_that_the_format_shows_are_those_of_a_vector_byte_for_byte() -> None:
+    shown = JSON.findall((shell.REPOSITORY / "docs/format.md").read_text())
+    vector = shell.REPOSITORY / "fixtures/vectors/oci/component-nested"
+    written = {path.read_bytes() for path in vector.rglob("*") if path.is_file() and path.name != "input.wasm"}
+
+    assert shown != []
+    assert [block for block in shown if block.removesuffix("\n").encode() not in written] == []
 
 
 def test_blocks_of_commands_begin_with_a_command() -> None:

@@ -157,7 +157,9 @@ def call_greet(path: Path, whom: str) -> str:
     store.set_wasi_http()
     instance = linker.instantiate(store, component.Component.from_file(engine, str(path)))
     interface = instance.get_export_index(store, "example:greeter/greet@1.0.0")
-    function = instance.get_func(store, instance.get_export_index(store, "greet", interface))
+    index = instance.get_export_index(store, "greet", interface)
+    assert index is not None
+    function = instance.get_func(store, index)
     assert function is not None
     return str(function(store, whom))
 

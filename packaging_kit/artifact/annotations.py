@@ -10,8 +10,9 @@ from typing import Final
 
 from packaging_kit.artifact.licenses import is_license_expression
 from packaging_kit.blobs import Chunk
+from packaging_kit.errors import WasmFormatError
 from packaging_kit.oci.media_types import IMAGE_ANNOTATION
-from packaging_kit.wasm.custom import iter_custom_sections
+from packaging_kit.wasm.custom import CustomSection, iter_custom_sections
 from packaging_kit.wasm.sections import iter_sections
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -50,9 +51,19 @@ class Metadata:
     warnings: tuple[str, ...]
 
 
+def _last_custom_sections(data: Chunk) -> dict[str, CustomSection]:
+    found: dict[str, CustomSection] = {}
+    try:
+        for custom in iter_custom_sections(data, iter_sections(data)):
+            found[custom.name] = custom
+    except WasmFormatError:
+        pass  # a core module is a blob to the split: what stands before the broken section still counts
+    return found
+
+
 def read_metadata(data: Chunk) -> Metadata:
     """Read the custom sections of the core module or component `data`; the last of repeated ones counts."""
-    last = {custom.name: custom for custom in iter_custom_sections(data, iter_sections(data))}
+    last = _last_custom_sections(data)
     annotations: dict[str, str] = {}
     warnings: list[str] = []
     for name, (annotation, is_valid, problem) in _SECTIONS.items():

@@ -6,7 +6,10 @@ import re
 from enum import Enum, auto
 
 _TOKEN = re.compile(r"\s*([()]|[^\s()]+)")
-_LICENSE = re.compile(r"(?:DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+|[A-Za-z0-9][A-Za-z0-9.-]*\+?")
+_LICENSE = re.compile(
+    r"(?:DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+"
+    r"|(?!LicenseRef-|DocumentRef-)[A-Za-z0-9][A-Za-z0-9.-]*\+?"
+)
 _EXCEPTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _OPERATORS = frozenset(("AND", "OR", "WITH"))
 

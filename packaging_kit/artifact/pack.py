@@ -13,7 +13,7 @@ from packaging_kit.blobs import Blob
 from packaging_kit.digest import Digest
 from packaging_kit.document import Document
 from packaging_kit.errors import DocumentError
-from packaging_kit.fragments.explode import Exploded, Fragment
+from packaging_kit.fragments.exploded import Exploded, Fragment
 from packaging_kit.limits import MAX_MANIFEST_ENTRIES, MAX_MANIFEST_SIZE
 from packaging_kit.oci import media_types
 from packaging_kit.oci.descriptor import Descriptor

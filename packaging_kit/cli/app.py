@@ -199,7 +199,7 @@ def pack(
         title=title,
         author=author,
         target=target,
-        created=created,
+        created=created or _source_date_epoch(),
         annotations=_annotations(annotation or []),
         use_metadata=not no_metadata,
         imports=_names(imports),
@@ -265,7 +265,7 @@ def inspect(
 def _settings() -> Settings:
     from packaging_kit.operations.settings import Settings
 
-    return Settings(created=_source_date_epoch(), temporary=Path(tempfile.gettempdir()))
+    return Settings(temporary=Path(tempfile.gettempdir()))
 
 
 def _source_date_epoch() -> str | None:

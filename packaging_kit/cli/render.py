@@ -59,7 +59,7 @@ def pack_json(result: PackResult, place: str) -> dict[str, Any]:
 
 def inspection_json(inspection: Inspection) -> dict[str, Any]:
     """`schemas/inspect.json`."""
-    interface = inspection.interface
+    interface, problem = inspection.interface, inspection.problem
     return {
         "file": inspection.file,
         "kind": inspection.kind,
@@ -69,6 +69,7 @@ def inspection_json(inspection: Inspection) -> dict[str, Any]:
         "manifest": None if inspection.manifest is None else inspection.manifest.value,
         "imports": None if interface is None else list(interface.imports),
         "exports": None if interface is None else list(interface.exports),
+        "problem": problem and {"code": problem.code, "message": problem.message, "offset": problem.offset},
         "annotations": dict(inspection.annotations),
         "tree": [_node_json(node) for node in inspection.nodes],
     }

@@ -3,172 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Iterable
 from itertools import chain
 
-from packaging_kit.blobs import BlobSource, Chunk, MemoryScratch, Scratch
+from packaging_kit.blobs import Chunk, MemoryScratch, Scratch
 from packaging_kit.digest import Digest, Hasher, SideHasher
-from packaging_kit.errors import NotFoundError, WasmFormatError
+from packaging_kit.errors import WasmFormatError
+from packaging_kit.fragments.exploded import Content, Exploded, Fragment, FragmentKind, Piece
 from packaging_kit.fragments.external import encode_external
 from packaging_kit.fragments.walk import Visitor, Walk, check_size
-from packaging_kit.limits import CHUNK_SIZE, MAX_SPANS, MAX_WHOLE_SIZE
+from packaging_kit.limits import MAX_SPANS, MAX_WHOLE_SIZE
 from packaging_kit.wasm.preamble import PREAMBLE_SIZE, SKELETON_PREAMBLE, Kind, parse_kind
 from packaging_kit.wasm.sections import Section
-
-Piece = tuple[int, int] | bytes
-"""Part of a skeleton: a range of the whole, or the bytes of an external section."""
-
-
-class FragmentKind(Enum):
-    """What a fragment holds: a core module's bytes, or a nested component's skeleton."""
-
-    MODULE = "module"
-    COMPONENT = "component"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fragment:
-    """One distinct fragment.
-
-    Attributes:
-        digest: of the fragment's bytes.
-        size: of the fragment's bytes; for a component that is its skeleton's.
-        kind: a module or a component.
-        offset: in the whole, of the first section that it stands for.
-        contents: in the whole, of the contents of that section.
-    """
-
-    digest: Digest
-    size: int
-    kind: FragmentKind
-    offset: int
-    contents: int
-
-
-class Exploded(BlobSource):
-    """The canonical split of one whole; also a source of its fragments and skeletons.
-
-    Attributes:
-        kind: core module or component.
-        digest: of the whole.
-        size: of the whole, in bytes.
-        root: digest of the root skeleton.
-        skeleton_size: of the root skeleton, in bytes.
-        fragments: the distinct ones as first met; a parent before its children.
-        occurrences: the digest of what every split-out section became, by the offset of its contents.
-    """
-
-    def __init__(
-        self,
-        *,
-        kind: Kind,
-        whole: tuple[Digest, int],
-        root: tuple[Digest, int],
-        fragments: tuple[Fragment, ...],
-        occurrences: Mapping[int, Digest],
-        pieces: Mapping[Digest, tuple[Piece, ...]],
-        content: _Content,
-    ) -> None:
-        self.kind = kind
-        self.digest, self.size = whole
-        self.root, self.skeleton_size = root
-        self.fragments = fragments
-        self.occurrences = occurrences
-        self._by_digest = {fragment.digest: fragment for fragment in fragments}
-        self._pieces = pieces
-        self._content = content
-
-    @property
-    def skeleton(self) -> bytes:
-        """The root skeleton's bytes."""
-        return b"".join(self.iter_blob_unverified(self.root))
-
-    @property
-    def modules(self) -> tuple[Fragment, ...]:
-        return tuple(fragment for fragment in self.fragments if fragment.kind is FragmentKind.MODULE)
-
-    @property
-    def components(self) -> tuple[Fragment, ...]:
-        """The nested skeletons."""
-        return tuple(fragment for fragment in self.fragments if fragment.kind is FragmentKind.COMPONENT)
-
-    def blob_size(self, digest: Digest) -> int:
-        if digest == self.root:
-            return self.skeleton_size
-        if digest == self.digest:
-            return self.size
-        return self._fragment(digest).size
-
-    def iter_blob_unverified(self, digest: Digest, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """The bytes of the whole, a skeleton or a fragment; modules of a stream were not kept."""
-        end = self.blob_size(digest) if end is None else end
-        if digest in self._pieces:
-            return _slice(self._iter_skeleton(digest), start, end)
-        if digest == self.digest:
-            return self._content.iter_range(start, end)
-        contents = self._fragment(digest).contents
-        return self._content.iter_range(contents + start, contents + end)
-
-    def _fragment(self, digest: Digest) -> Fragment:
-        if digest not in self._by_digest:
-            raise NotFoundError("not-found", f"{digest} is no fragment of this component")
-        return self._by_digest[digest]
-
-    def _iter_skeleton(self, digest: Digest) -> Iterator[bytes]:
-        yield SKELETON_PREAMBLE
-        for piece in self._pieces[digest]:
-            if isinstance(piece, bytes):
-                yield piece
-            else:
-                yield from self._content.iter_range(*piece)
-
-
-class _Content:
-    """The bytes of the whole that are still at hand, by their offset in it."""
-
-    def __init__(self, data: Chunk | None, scratch: Scratch) -> None:
-        self.data = data
-        self._scratch = scratch
-        self._runs: list[tuple[int, int, int]] = []  # offset in the whole, its end, position in the scratch
-
-    def add(self, offset: int, data: Chunk) -> None:
-        """Keep `data`, which stands at `offset` of the whole."""
-        position = self._scratch.append(data)
-        if self._runs and self._runs[-1][1] == offset:
-            run_start, _, run_position = self._runs[-1]
-            self._runs[-1] = (run_start, offset + len(data), run_position)
-        else:
-            self._runs.append((offset, offset + len(data), position))
-
-    def iter_views(self, start: int, end: int) -> Iterator[Chunk]:
-        """The bytes `start:end` of the whole, in pieces."""
-        if self.data is not None:
-            yield self.data[start:end]
-            return
-        while start < end:
-            run_start, run_end, position = self._run(start)
-            stop = min(end, run_end, start + CHUNK_SIZE)
-            yield self._scratch.view(position + start - run_start, position + stop - run_start)
-            start = stop
-
-    def iter_range(self, start: int, end: int) -> Iterator[bytes]:
-        for view in self.iter_views(start, end):
-            for at in range(0, len(view), CHUNK_SIZE):
-                yield bytes(view[at : at + CHUNK_SIZE])
-
-    def _run(self, offset: int) -> tuple[int, int, int]:
-        low, high = 0, len(self._runs)
-        while low < high:
-            middle = (low + high) // 2
-            if self._runs[middle][1] <= offset:
-                low = middle + 1
-            else:
-                high = middle
-        if low == len(self._runs) or self._runs[low][0] > offset:
-            raise NotFoundError("not-found", "the modules of a stream that was read once were not kept")
-        return self._runs[low]
 
 
 class _Frame:
@@ -211,7 +57,7 @@ class _Frame:
 class _Split(Visitor):
     """Makes skeletons and digests out of a walk."""
 
-    def __init__(self, content: _Content) -> None:
+    def __init__(self, content: Content) -> None:
         self._content = content
         self._frames = [_Frame(0)]
         self._hasher: Hasher = hashlib.sha256()
@@ -277,7 +123,7 @@ class _Split(Visitor):
 class _Exploder:
     """Explodes what it is fed; the whole's digest is computed beside the fragments'."""
 
-    def __init__(self, kind: Kind, content: _Content, max_size: int, whole: Hasher) -> None:
+    def __init__(self, kind: Kind, content: Content, max_size: int, whole: Hasher) -> None:
         self._kind = kind
         self._content = content
         self._split = _Split(content)
@@ -319,7 +165,7 @@ def explode(data: Chunk, *, max_size: int = MAX_WHOLE_SIZE) -> Exploded:
     """
     view = memoryview(data).cast("B")
     kind = parse_kind(view)
-    content = _Content(view, MemoryScratch())
+    content = Content(view, MemoryScratch())
     with SideHasher() as whole:
         return _explode(_Exploder(kind, content, max_size, whole), (), view)
 
@@ -340,7 +186,7 @@ def explode_chunks(
     while len(head) < PREAMBLE_SIZE and (chunk := next(rest, None)) is not None:
         head += chunk
     kind = parse_kind(head)
-    content = _Content(None, scratch or MemoryScratch())
+    content = Content(None, scratch or MemoryScratch())
     with SideHasher() as whole:
         return _explode(_Exploder(kind, content, max_size, whole), chain((head,), rest), b"")
 
@@ -364,15 +210,3 @@ def check_framing(data: Chunk, *, max_size: int = MAX_WHOLE_SIZE) -> Kind:
     if kind is Kind.COMPONENT:
         Walk(Visitor(), max_size=max_size).feed(view, final=True)
     return kind
-
-
-def _slice(chunks: Iterator[bytes], start: int, end: int) -> Iterator[bytes]:
-    """The bytes `start:end` of what `chunks` make up."""
-    position = 0
-    for chunk in chunks:
-        if position >= end:
-            return
-        first, last = max(start - position, 0), min(end - position, len(chunk))
-        if first < last:
-            yield chunk[first:last]
-        position += len(chunk)

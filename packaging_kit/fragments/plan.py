@@ -66,7 +66,7 @@ class Plan:
         size: of the whole, in bytes.
         span_count: spans that `iter_spans` gives.
         depth: of nested components, 0 where there is none.
-        module_sizes: size of every distinct module fragment, as first met.
+        module_sizes: size of every distinct module fragment.
     """
 
     root: Digest
@@ -184,7 +184,9 @@ def spans(root: Digest, source: BlobSource) -> Iterator[Span]:
         NotFoundError: `fragment-missing`.
         ContentError: `digest-mismatch`, `size-mismatch`.
     """
-    return make_plan(root, source).iter_spans()
+    plan = make_plan(root, source)
+    verify_core_module(plan, source)
+    return plan.iter_spans()
 
 
 def fragment_size(source: BlobSource, digest: Digest) -> int:
@@ -286,6 +288,17 @@ def _check_total(size: int, spans: int, depth: int, digest: Digest, max_size: in
 
 def _too_large(message: str, digest: Digest) -> SkeletonError:
     return SkeletonError("skeleton-too-large", message, digest=digest.value)
+
+
+def verify_core_module(plan: Plan, source: BlobSource) -> None:
+    """Check the bytes of a whole that is a core module: its plan has told a size that nothing has proved.
+
+    Raises:
+        ContentError: `digest-mismatch`, `size-mismatch`.
+    """
+    if plan.is_core_module:
+        for _ in source.iter_blob(plan.root, size=plan.size):
+            pass
 
 
 def check_modules(plan: Plan, source: BlobSource) -> None:

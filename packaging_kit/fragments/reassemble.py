@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from packaging_kit.blobs import BlobSource, Scratch
 from packaging_kit.digest import Digest
 from packaging_kit.fragments.plan import Plan, Span, SpanKind, check_modules, make_plan
+from packaging_kit.fragments.skeleton import not_canonical
 from packaging_kit.limits import CHUNK_SIZE, MAX_WHOLE_SIZE
+from packaging_kit.wasm.preamble import CORE_MODULE_PREAMBLE, PREAMBLE_SIZE
 
 
 def reassemble(
@@ -40,9 +42,20 @@ def iter_whole(plan: Plan, source: BlobSource) -> Iterator[bytes]:
         if span.header:
             yield span.header
         elif span.kind is SpanKind.MODULE:
-            yield from source.iter_blob(span.digest, size=span.end - span.start)
+            yield from _iter_module(plan, span, source)
         else:
             yield from _iter_literal(plan, span)
+
+
+def _iter_module(plan: Plan, span: Span, source: BlobSource) -> Iterator[bytes]:
+    """A module's verified bytes; what `check_modules` saw of them was not verified then."""
+    head = b""
+    for chunk in source.iter_blob(span.digest, size=span.end - span.start):
+        if len(head) < PREAMBLE_SIZE:
+            head += chunk[: PREAMBLE_SIZE - len(head)]
+            if head != CORE_MODULE_PREAMBLE[: len(head)]:
+                raise not_canonical(f"the module fragment {span.digest} is no core module", plan.root)
+        yield chunk
 
 
 def _iter_literal(plan: Plan, span: Span) -> Iterator[bytes]:

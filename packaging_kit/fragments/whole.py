@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from packaging_kit.blobs import BlobSource, Scratch
 from packaging_kit.digest import Digest
 from packaging_kit.errors import ContentError
-from packaging_kit.fragments.plan import Span, SpanKind, check_modules, make_plan
+from packaging_kit.fragments.plan import Span, SpanKind, check_modules, make_plan, verify_core_module
 from packaging_kit.limits import KIB, MAX_WHOLE_SIZE
 
 _BLOCK = 256 * KIB
@@ -26,6 +26,7 @@ class Whole:
     def __init__(self, root: Digest, source: BlobSource, scratch: Scratch | None, max_size: int) -> None:
         self._plan = make_plan(root, source, scratch, max_size=max_size)
         check_modules(self._plan, source)
+        verify_core_module(self._plan, source)
         self.size = self._plan.size
         self.spans: tuple[Span, ...] = tuple(self._plan.iter_spans())
         self._starts = [span.start for span in self.spans]

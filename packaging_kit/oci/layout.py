@@ -66,28 +66,37 @@ def put(index: Index, things: Iterable[Tagged], subject_of: SubjectOf, *, force:
     Raises:
         StoreError: `tag-exists`, where a tag names something else and `force` is not set.
     """
-    tagged = tags(index)
-    untagged = {entry.digest: entry for entry in index.manifests if REF_NAME not in entry.annotations}
+    put_in = {thing.tag: thing for thing in things}
+    untagged = {entry.digest: entry for thing in put_in.values() for entry in thing.untagged}
+    # An untagged entry that says no more than a new one has no use any longer.
+    known = {thing.descriptor.digest: thing.descriptor for thing in put_in.values()} | untagged
+    kept: list[Descriptor] = []
     left: set[Digest] = set()
-    for thing in things:
-        before = tagged.get(thing.tag)
-        if before is not None and before.digest != thing.descriptor.digest:
+    for entry in index.manifests:
+        thing = put_in.get(entry.annotations.get(REF_NAME, ""))
+        if thing is None:
+            if known.get(entry.digest) != entry:
+                kept.append(entry)
+        elif entry.digest != thing.descriptor.digest:
             if not force:
-                raise StoreError(
-                    "tag-exists", f"the tag `{thing.tag}` names {before.digest}", hint="`--force` moves it"
-                )
-            left.add(before.digest)
-        tagged[thing.tag] = _with_tag(thing.descriptor, thing.tag)
-        untagged.pop(thing.descriptor.digest, None)
-        untagged |= {entry.digest: entry for entry in thing.untagged}
-    left -= {entry.digest for entry in tagged.values()}
-    kept = [entry for entry in untagged.values() if not (left and _is_own_referrer(entry, left, subject_of))]
-    by_tag = [tagged[tag] for tag in sorted(tagged)]
-    return replace(index, manifests=(*by_tag, *sorted(kept, key=lambda entry: entry.digest)))
+                raise StoreError("tag-exists", f"the tag `{thing.tag}` names {entry.digest}", hint="`--force` moves it")
+            left.add(entry.digest)
+    entries = [*kept, *(_with_tag(thing.descriptor, thing.tag) for thing in put_in.values())]
+    tagged = {entry.digest for entry in entries if REF_NAME in entry.annotations}
+    entries += (entry for entry in untagged.values() if entry.digest not in tagged)
+    left -= tagged
+    if left:
+        entries = [entry for entry in entries if not _is_own_referrer(entry, left, subject_of)]
+    return replace(index, manifests=tuple(sorted(entries, key=_order)))
+
+
+def _order(entry: Descriptor) -> tuple[bool, str, Digest]:
+    return REF_NAME not in entry.annotations, entry.annotations.get(REF_NAME, ""), entry.digest
 
 
 def _is_own_referrer(entry: Descriptor, subjects: set[Digest], subject_of: SubjectOf) -> bool:
-    return entry.artifact_type in OWN_REFERRERS and subject_of(entry) in subjects
+    is_own = REF_NAME not in entry.annotations and entry.artifact_type in OWN_REFERRERS
+    return is_own and subject_of(entry) in subjects
 
 
 def _with_tag(descriptor: Descriptor, tag: str) -> Descriptor:

@@ -11,7 +11,8 @@ from packaging_kit.blobs import Blob, Chunk
 from packaging_kit.digest import Digest
 from packaging_kit.document import Document
 from packaging_kit.errors import WasmFormatError
-from packaging_kit.fragments.explode import Exploded, explode
+from packaging_kit.fragments.explode import explode
+from packaging_kit.fragments.exploded import Exploded
 from packaging_kit.oci.manifest import Manifest
 from packaging_kit.operations.inputs import Input, open_view
 from packaging_kit.operations.places import LayoutPlace, open_layout

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from packaging_kit.blobs import Blob, Chunk
+from packaging_kit.blobs import Blob, Chunk, check_blob
 from packaging_kit.digest import Digest, SideHasher
-from packaging_kit.errors import ContentError, StoreError, UnavailableError
+from packaging_kit.errors import StoreError, UnavailableError
 from packaging_kit.limits import CHUNK_SIZE
 from packaging_kit.stores.files import AtomicFile, io_errors, sync_folder
 from packaging_kit.stores.scratch import private_copy
@@ -90,16 +90,7 @@ class Expected:
 
     def check(self, actual: Blob) -> Blob:
         """`actual`, where it is what was expected."""
-        if self.size is not None and actual.size != self.size:
-            raise ContentError("size-mismatch", "the whole has another size", expected=self.size, actual=actual.size)
-        if self.digest is not None and actual.digest != self.digest:
-            raise ContentError(
-                "digest-mismatch",
-                "the whole has another digest",
-                expected=self.digest.value,
-                actual=actual.digest.value,
-            )
-        return actual
+        return check_blob(actual, digest=self.digest, size=self.size, what="the whole")
 
 
 def _write_stream(chunks: Iterable[Chunk], stream: BinaryIO, temporary: Path, expected: Expected) -> Blob:

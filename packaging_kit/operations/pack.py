@@ -19,7 +19,8 @@ from packaging_kit.artifact.pack import (
 from packaging_kit.blobs import Blob, Chunk
 from packaging_kit.digest import Digest
 from packaging_kit.errors import PackagingKitError, RequestError
-from packaging_kit.fragments.explode import Exploded, check_framing, explode
+from packaging_kit.fragments.explode import check_framing, explode
+from packaging_kit.fragments.exploded import Exploded
 from packaging_kit.oci.layout import Tagged
 from packaging_kit.oci.reference import check_tag, tag_from_stem
 from packaging_kit.oci.wasm_config import EPOCH, ComponentConfig, check_created
@@ -41,7 +42,7 @@ class PackOptions:
         title: file name of the layer, for one file; otherwise its base name.
         author: of the Wasm config.
         target: world that the component was made for.
-        created: RFC 3339.
+        created: RFC 3339; 1970 by default, so that packing twice gives the same.
         annotations: of the manifest; they win over the binary's own.
         use_metadata: annotations are taken from the binary's custom sections.
         imports: stated names, where the binary's can't be read.
@@ -102,7 +103,7 @@ def pack(
     tags = _choose_tags(sources, options)
     titles = [_choose_title(source, options) for source in sources]
     _check_texts(titles, options)
-    check_created(options.created or settings.created or EPOCH)
+    check_created(options.created or EPOCH)
     store = LayoutStore.open_or_new(folder)
     results: list[PackResult] = []
     things: list[Tagged] = []
@@ -138,7 +139,7 @@ def _pack_view(
     title = title or f"{kind.value}.wasm"
     labels = Labels(
         title=title,
-        created=options.created or settings.created or EPOCH,
+        created=options.created or EPOCH,
         author=options.author,
         annotations=component_labels(metadata, options.annotations),
     )

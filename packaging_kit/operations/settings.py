@@ -12,9 +12,7 @@ class Settings:
     """Settings of a run.
 
     Attributes:
-        created: RFC 3339 time for artifacts whose packer states none; `None` for 1970.
         temporary: folder for temporary files.
     """
 
-    created: str | None = None
     temporary: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from packaging_kit.blobs import Blob
 from packaging_kit.digest import Digest
-from packaging_kit.errors import NotFoundError
-from packaging_kit.fragments.explode import Exploded, explode, explode_chunks
+from packaging_kit.errors import NotFoundError, RequestError
+from packaging_kit.fragments.explode import explode, explode_chunks
+from packaging_kit.fragments.exploded import Exploded
 from packaging_kit.fragments.reassemble import reassemble
 from packaging_kit.operations.inputs import Input, open_chunks, open_view
 from packaging_kit.operations.outputs import Expected, Output, write_output
@@ -91,12 +92,15 @@ def reassemble_folder(
         expect: digest of the whole, where the caller knows it.
 
     Raises:
+        RequestError: `digest-invalid`, where another algorithm than sha256 is expected.
         SkeletonError: `skeleton-not-canonical`, `skeleton-too-large`.
         NotFoundError: `not-found`, `fragment-missing`.
         ContentError: `digest-mismatch`, `size-mismatch`.
         StoreError: `output-exists`, `layout-invalid`.
         UnavailableError: `io-error`.
     """
+    if expect is not None and expect.algorithm != "sha256":
+        raise RequestError("digest-invalid", f"`{expect}` is no sha256 digest, and no other is computed")
     store = ExplodedFolder(folder)
     try:
         root = store.read_root()

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from packaging_kit.artifact.unpack import StoredComponent, find_component
-from packaging_kit.blobs import Blob, BlobSource, Scratch
-from packaging_kit.errors import ContentError
+from packaging_kit.blobs import Blob, BlobSource, Scratch, check_size
 from packaging_kit.fragments.plan import check_modules, make_plan
 from packaging_kit.fragments.reassemble import iter_whole
-from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.operations.outputs import Expected, Output, write_output
 from packaging_kit.operations.places import LayoutPlace, open_layout
 from packaging_kit.operations.progress import NO_PROGRESS, Progress, tell
@@ -53,22 +51,11 @@ def iter_component(component: StoredComponent, source: BlobSource, scratch: Scra
     """
     layer = component.layer
     if component.root is None:
-        _check_size(layer, source.blob_size(layer.digest))
+        check_size(source.blob_size(layer.digest), layer.size)
         if layer.digest.algorithm != "sha256":
             return source.iter_blob(layer.digest, size=layer.size)
         return source.iter_blob_unverified(layer.digest)
     plan = make_plan(component.root, source, scratch)
-    _check_size(layer, plan.size)
+    check_size(plan.size, layer.size)
     check_modules(plan, source)
     return iter_whole(plan, source)
-
-
-def _check_size(layer: Descriptor, actual: int) -> None:
-    if actual != layer.size:
-        raise ContentError(
-            "size-mismatch",
-            "the component has another size",
-            expected=layer.size,
-            actual=actual,
-            digest=layer.digest.value,
-        )

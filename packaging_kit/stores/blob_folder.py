@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from packaging_kit.blobs import Blob, BlobSink, BlobSource, Chunk
+from packaging_kit.blobs import Blob, BlobSink, BlobSource, Chunk, check_blob
 from packaging_kit.digest import Digest, SideHasher
 from packaging_kit.errors import ContentError, NotFoundError, StoreError
 from packaging_kit.stores.files import AtomicFile, io_errors, iter_plain, make_folder, plain_size, sync_folder
@@ -59,13 +59,8 @@ class BlobFolder(BlobSource, BlobSink):
                 file.write(chunk)
                 size += len(chunk)
             blob = Blob(Digest.from_hasher(hasher), size)
-            if expected is not None and blob != expected:
-                raise ContentError(
-                    "digest-mismatch",
-                    "the content changed while it was read",
-                    expected=expected.digest.value,
-                    actual=blob.digest.value,
-                )
+            if expected is not None:
+                check_blob(blob, digest=expected.digest, size=expected.size, what="the content")
             file.publish(self.blob_path(blob.digest))
         self._unflushed.add(folder)
         return blob

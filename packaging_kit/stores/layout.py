@@ -11,6 +11,7 @@ from packaging_kit.errors import DocumentError, NotFoundError, PackagingKitError
 from packaging_kit.limits import MAX_LAYOUT_INDEX_ENTRIES, MAX_LAYOUT_INDEX_SIZE
 from packaging_kit.oci import layout
 from packaging_kit.oci.descriptor import Descriptor
+from packaging_kit.oci.fields import Fields
 from packaging_kit.oci.index import Index, parse_index
 from packaging_kit.oci.manifest import parse_manifest
 from packaging_kit.oci.media_types import IMAGE_INDEX
@@ -45,9 +46,12 @@ class LayoutStore(BlobFolder):
             if folder.exists():
                 raise StoreError("layout-invalid", f"`{folder}` is not an OCI layout: no `oci-layout` in it") from exc
             raise NotFoundError("not-found", f"`{folder}` is not there") from exc
-        document = parse_json(raw)
-        if not isinstance(document, dict) or document.get("imageLayoutVersion") != "1.0.0":
-            raise StoreError("layout-invalid", f"`{folder / 'oci-layout'}` is not of version 1.0.0")
+        try:
+            version = Fields(parse_json(raw)).text("imageLayoutVersion")
+        except DocumentError as exc:
+            raise StoreError("layout-invalid", f"`{folder / 'oci-layout'}`: {exc}") from exc
+        if version != "1.0.0":
+            raise StoreError("layout-invalid", f"`{folder / 'oci-layout'}` is of version `{version}`, not 1.0.0")
         return cls(folder)
 
     @classmethod

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from packaging_kit.blobs import Blob, BlobSink, BlobSource, Chunk
+from packaging_kit.blobs import Blob, BlobSink, BlobSource, Chunk, check_blob
 from packaging_kit.digest import Digest
-from packaging_kit.errors import ContentError, NotFoundError
+from packaging_kit.errors import NotFoundError
 
 
 class MemoryStore(BlobSource, BlobSink):
@@ -28,13 +28,8 @@ class MemoryStore(BlobSource, BlobSink):
     def write_blob(self, chunks: Iterable[Chunk], expected: Blob | None = None) -> Blob:
         data = b"".join(chunks)
         blob = Blob(Digest.of(data), len(data))
-        if expected is not None and blob != expected:
-            raise ContentError(
-                "digest-mismatch",
-                "the content is not what was expected",
-                expected=expected.digest.value,
-                actual=blob.digest.value,
-            )
+        if expected is not None:
+            check_blob(blob, digest=expected.digest, size=expected.size, what="the content")
         self._blobs[blob.digest] = data
         return blob
 

@@ -71,7 +71,10 @@ def read_exports(data: bytes | memoryview, section: Section) -> tuple[Extern, ..
 
 
 def read_extern_name(reader: Reader) -> str:
-    """`nameattributes`: the name, with a `versionsuffix`; `implements` and `external-id` are passed over."""
+    """`nameattributes`: the name, with a `versionsuffix` joined to it; the other attributes are passed over.
+
+    Beside `implements` the suffix of a name without a version belongs to the interface that is named there.
+    """
     form = reader.byte()
     if form > 0x02:
         raise reader.malformed(f"unknown form {form:#04x} of a name", reader.position - 1)
@@ -79,14 +82,17 @@ def read_extern_name(reader: Reader) -> str:
     if form != 0x02:
         return name
     suffix = ""
+    is_implementation = False
     for _ in range(reader.count()):
         attribute = reader.byte()
         if attribute > 0x02:
             raise reader.malformed(f"unknown name attribute {attribute:#04x}", reader.position - 1)
         value = reader.name()
-        if attribute == 0x01:
+        if attribute == 0x00:
+            is_implementation = True
+        elif attribute == 0x01:
             suffix = value
-    return name + suffix
+    return name if is_implementation and "@" not in name else name + suffix
 
 
 def read_extern_type(reader: Reader) -> ExternType:
