@@ -317,3 +317,13 @@ def check_modules(plan: Plan, source: BlobSource) -> None:
             pass
         what = "is no core module" if actual == size else f"has {actual} bytes, not {size}"
         raise not_canonical(f"the module fragment {digest} {what}", plan.root)
+
+
+def check_module_head(head: bytes, digest: Digest, plan: Plan) -> None:
+    """Check the first bytes of a module fragment, up to eight of them, as they were verified.
+
+    Raises:
+        SkeletonError: `skeleton-not-canonical`.
+    """
+    if head != CORE_MODULE_PREAMBLE[: len(head)]:
+        raise not_canonical(f"the module fragment {digest} is no core module", plan.root)

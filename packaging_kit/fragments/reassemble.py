@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from packaging_kit.blobs import BlobSource, Scratch
 from packaging_kit.digest import Digest
-from packaging_kit.fragments.plan import Plan, Span, SpanKind, check_modules, make_plan
-from packaging_kit.fragments.skeleton import not_canonical
+from packaging_kit.fragments.plan import Plan, Span, SpanKind, check_module_head, check_modules, make_plan
 from packaging_kit.limits import CHUNK_SIZE, MAX_WHOLE_SIZE
-from packaging_kit.wasm.preamble import CORE_MODULE_PREAMBLE, PREAMBLE_SIZE
+from packaging_kit.wasm.preamble import PREAMBLE_SIZE
 
 
 def reassemble(
@@ -53,8 +52,7 @@ def _iter_module(plan: Plan, span: Span, source: BlobSource) -> Iterator[bytes]:
     for chunk in source.iter_blob(span.digest, size=span.end - span.start):
         if len(head) < PREAMBLE_SIZE:
             head += chunk[: PREAMBLE_SIZE - len(head)]
-            if head != CORE_MODULE_PREAMBLE[: len(head)]:
-                raise not_canonical(f"the module fragment {span.digest} is no core module", plan.root)
+            check_module_head(head, span.digest, plan)
         yield chunk
 
 

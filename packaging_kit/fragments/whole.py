@@ -9,8 +9,16 @@ from collections.abc import Iterator
 from packaging_kit.blobs import BlobSource, Scratch
 from packaging_kit.digest import Digest
 from packaging_kit.errors import ContentError
-from packaging_kit.fragments.plan import Span, SpanKind, check_modules, make_plan, verify_core_module
+from packaging_kit.fragments.plan import (
+    Span,
+    SpanKind,
+    check_module_head,
+    check_modules,
+    make_plan,
+    verify_core_module,
+)
 from packaging_kit.limits import KIB, MAX_WHOLE_SIZE
+from packaging_kit.wasm.preamble import PREAMBLE_SIZE
 
 _BLOCK = 256 * KIB
 
@@ -61,7 +69,9 @@ class Whole:
 
     def _blob(self, span: Span) -> _VerifiedBlob:
         if span.digest not in self._blobs:
-            self._blobs[span.digest] = _VerifiedBlob(self._source, span.digest, span.end - span.start)
+            blob = _VerifiedBlob(self._source, span.digest, span.end - span.start)
+            check_module_head(blob.read(0, PREAMBLE_SIZE), span.digest, self._plan)
+            self._blobs[span.digest] = blob
         return self._blobs[span.digest]
 
 
