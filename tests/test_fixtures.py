@@ -22,6 +22,7 @@ from packaging_kit.operations.pack import PackOptions, pack
 from packaging_kit.operations.settings import Settings
 from packaging_kit.stores.layout import LayoutStore
 from tests.conftest import FIXTURES, REPOSITORY
+from tests.real.needs import lacking
 
 Json = Any
 
@@ -139,7 +140,7 @@ def test_building_the_fixtures_again_makes_no_difference() -> None:
 
 def test_building_the_compiled_fixtures_again_makes_no_difference() -> None:
     if (reason := compiled.why_no_real()) is not None:
-        pytest.skip(reason)  # compilers of one Debian release, which no setting of the tests asks for
+        lacking(reason)
 
     result = _build("--real")
 
