@@ -47,7 +47,7 @@ def program(tmp_path: Path) -> Program:
     """Runs a command with `--json` in an empty folder: what it printed, and the errors it printed."""
 
     def run(*arguments: object) -> tuple[list[Any], list[Any]]:
-        script = "from packaging_kit.cli.app import main; main()"
+        script = "from packaging_kit.cli.main import main; main()"
         environment = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}
         result = subprocess.run(
             [sys.executable, "-c", script, *map(str, arguments), "--json"],

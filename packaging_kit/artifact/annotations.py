@@ -54,7 +54,7 @@ class Metadata:
 def _last_custom_sections(data: Chunk) -> dict[str, CustomSection]:
     found: dict[str, CustomSection] = {}
     try:
-        for custom in iter_custom_sections(data, iter_sections(data)):
+        for custom in iter_custom_sections(data, iter_sections(data), _SECTIONS):
             found[custom.name] = custom
     except WasmFormatError:
         pass  # a core module is a blob to the split: what stands before the broken section still counts

@@ -54,8 +54,8 @@ OutputFile = Annotated[
 ]
 
 
-def main() -> None:
-    """The entry point of `packaging-kit` and `pkit`."""
+def run() -> None:
+    """Run the command that the arguments name; ends the process."""
     prepare_streams()
     try:
         app()
@@ -73,14 +73,14 @@ def _reports_errors(command: Callable[P, R]) -> Callable[P, R]:
     """Print what an operation raises, and exit with its code."""
 
     @functools.wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+    def reporting(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
         except PackagingKitError as exc:
             print_error(exc, as_json=kwargs.get("as_json") is True)
             raise typer.Exit(exit_code(exc)) from exc
 
-    return run
+    return reporting
 
 
 @app.callback(invoke_without_command=True)
@@ -103,7 +103,7 @@ def digest(
 ) -> None:
     """Print the root of each file's canonical split: its content hash as if exploded."""
     from packaging_kit.cli.render import digest_line, split_json
-    from packaging_kit.operations.split import digest_file
+    from packaging_kit.operations.digest import digest_file
 
     settings = _settings()
     worst = ExitCode.DONE
@@ -132,7 +132,7 @@ def explode(
 ) -> None:
     """Write a component's skeletons and fragments as plain files."""
     from packaging_kit.cli.render import digest_line, split_json
-    from packaging_kit.operations.split import explode_file
+    from packaging_kit.operations.explode import explode_file
 
     with TerminalProgress(is_wanted=not as_json) as progress:
         summary = explode_file(_input(file), Path(output), _settings(), progress)
@@ -155,7 +155,7 @@ def reassemble(
 ) -> None:
     """Put the component back together, byte for byte."""
     from packaging_kit.digest import Digest
-    from packaging_kit.operations.split import reassemble_folder
+    from packaging_kit.operations.reassemble import reassemble_folder
 
     expected = None if expect is None else Digest(expect)
     with TerminalProgress(is_wanted=not as_json) as progress:

@@ -11,9 +11,9 @@ from packaging_kit.cli.terminal import printable
 if TYPE_CHECKING:
     # Only named here: a command must not pay for importing the operations of the others.
     from packaging_kit.blobs import Blob
+    from packaging_kit.operations.digest import SplitSummary
     from packaging_kit.operations.inspect import Inspection, Node
     from packaging_kit.operations.pack import PackResult
-    from packaging_kit.operations.split import SplitSummary
 
 _WIDTH = 80
 _SHORT_DIGEST = 12
@@ -82,7 +82,7 @@ def _node_json(node: Node) -> dict[str, Any]:
         "depth": node.depth,
         "offset": node.offset,
         "size": node.size,
-        "digest": node.digest.value,
+        "digest": None if node.digest is None else node.digest.value,
         "fragment": node.is_fragment,
         "name": node.name,
         "producers": {field: dict(values) for field, values in node.producers},
@@ -147,7 +147,7 @@ def _node_line(node: Node, whole_size: int) -> str:
         indent += f"({node.depth}) "
     share = f"{100 * node.size / whole_size:.1f}%"
     start = f"{node.offset:>13,} {node.size:>13,} {share:>6}  {indent}{node.kind}"
-    end = f" {node.digest.hex[:_SHORT_DIGEST]}" if node.is_fragment else ""
+    end = f" {node.digest.hex[:_SHORT_DIGEST]}" if node.is_fragment and node.digest else ""
     if node.name is None:
         return start + end
     room = max(_WIDTH - len(start) - len(end) - 1, 8)

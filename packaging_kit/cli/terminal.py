@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -72,7 +71,13 @@ def print_data(line: str) -> None:
 
 def print_json(value: object) -> None:
     """One JSON document on a line of standard output; ASCII, so that it is safe on any terminal."""
-    print_data(json.dumps(value, separators=(",", ":")))
+    print_data(_dump(value))
+
+
+def _dump(value: object) -> str:
+    import json  # here, because the command line must start quickly
+
+    return json.dumps(value, separators=(",", ":"))
 
 
 def print_note(line: str) -> None:
@@ -88,7 +93,7 @@ def print_error(error: PackagingKitError, *, as_json: bool = False) -> None:
             found["hint"] = error.hint
         if error.subject is not None:
             found["file"] = error.subject
-        sys.stderr.write(json.dumps({"error": found}, separators=(",", ":")) + "\n")
+        sys.stderr.write(_dump({"error": found}) + "\n")
         return
     is_said = error.subject is None or f"`{error.subject}`" in error.message
     about = "" if is_said else f"`{error.subject}`: "

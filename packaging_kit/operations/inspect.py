@@ -19,12 +19,14 @@ from packaging_kit.operations.places import LayoutPlace, open_layout
 from packaging_kit.operations.settings import Settings
 from packaging_kit.operations.unpack import expected_of, iter_component
 from packaging_kit.stores.scratch import FileScratch, private_copy
-from packaging_kit.wasm.custom import Producers, parse_custom_section, parse_own_name, parse_producers
+from packaging_kit.wasm.custom import Producers, iter_custom_sections, parse_own_name, parse_producers
 from packaging_kit.wasm.interface import ComponentInterface, read_interface
 from packaging_kit.wasm.preamble import Kind
 from packaging_kit.wasm.sections import Section, SectionId, iter_sections
 
-_NAME_SECTIONS = ("name", "component-name")
+_PRODUCERS = "producers"
+_SAYING = ("name", "component-name", _PRODUCERS)
+_NESTED = frozenset((SectionId.CORE_MODULE, SectionId.COMPONENT))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,9 @@ class Node:
         depth: 0 for the whole.
         offset: of its first byte in the whole.
         size: in bytes.
-        digest: of its fragment where it is split out (for a component, its own root); else of its bytes.
+        digest: of its fragment where it is split out (for a component, its own root); else of its bytes, but
+            `None` for a nested component that stays inline: in deep nesting its bytes are all there is, again
+            and again.
         is_fragment: it is split out.
         name: what it calls itself.
         producers: what made it.
@@ -48,7 +52,7 @@ class Node:
     depth: int
     offset: int
     size: int
-    digest: Digest
+    digest: Digest | None
     is_fragment: bool
     name: str | None
     producers: Producers
@@ -140,15 +144,15 @@ def _find_nodes(view: Chunk, exploded: Exploded) -> Iterator[Node]:
         parent, depth, section = pending.pop()
         found = _look_into(view, section)
         is_module = section.id == SectionId.CORE_MODULE
-        digest = exploded.occurrences.get(section.contents)
+        digest = exploded.occurrences.get(section.contents) if depth else exploded.digest
         yield Node(
             kind="module" if is_module else "component",
             parent=parent if depth else None,
             depth=depth,
             offset=section.contents,
             size=section.size,
-            digest=digest or Digest.of(view[section.contents : section.end]),
-            is_fragment=digest is not None,
+            digest=digest if digest or not is_module else Digest.of(view[section.contents : section.end]),
+            is_fragment=depth > 0 and digest is not None,
             name=found.name,
             producers=found.producers,
         )
@@ -166,22 +170,23 @@ class _Found:
 def _look_into(view: Chunk, section: Section) -> _Found:
     """What stands in one module or component itself."""
     found = _Found()
+    inner = iter_sections(view, section.contents, section.end)
+    if section.id == SectionId.COMPONENT:
+        inner = _keep_nested(inner, found.inner)
     try:
-        for inner in iter_sections(view, section.contents, section.end):
-            if inner.id == SectionId.CUSTOM:
-                _read_custom(view, inner, found)
-            elif section.id == SectionId.COMPONENT and inner.id in (SectionId.CORE_MODULE, SectionId.COMPONENT):
-                found.inner.append(inner)
+        for custom in iter_custom_sections(view, inner, _SAYING):
+            if custom.name == _PRODUCERS:
+                found.producers = parse_producers(view, custom) or found.producers
+            else:
+                found.name = parse_own_name(view, custom) or found.name
     except WasmFormatError:
         pass  # only components are known to be well framed; a module's inside may be anything
     return found
 
 
-def _read_custom(view: Chunk, section: Section, found: _Found) -> None:
-    custom = parse_custom_section(view, section)
-    if custom is None:
-        return
-    if custom.name in _NAME_SECTIONS:
-        found.name = parse_own_name(view, custom) or found.name
-    elif custom.name == "producers":
-        found.producers = parse_producers(view, custom) or found.producers
+def _keep_nested(sections: Iterator[Section], nested: list[Section]) -> Iterator[Section]:
+    """Pass `sections` on, and put modules and components among them into `nested`."""
+    for section in sections:
+        if section.id in _NESTED:
+            nested.append(section)
+        yield section

@@ -6,6 +6,7 @@ import errno
 import itertools
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,13 +14,15 @@ from typing import TYPE_CHECKING, Final
 
 from packaging_kit.blobs import Chunk
 from packaging_kit.errors import NotFoundError, StoreError, UnavailableError
-from packaging_kit.limits import CHUNK_SIZE
+from packaging_kit.limits import CHUNK_SIZE, MIB
 
 if TYPE_CHECKING:
     from typing import Self
 
 TEMPORARY_PREFIX: Final = ".pkit-"
 """Names of files that are being written begin like this; readers pass over them."""
+
+_FLUSH_SIZE: Final = 16 * MIB
 
 _counter = itertools.count()
 
@@ -110,6 +113,7 @@ class AtomicFile:
     def __init__(self, folder: Path) -> None:
         with io_errors(folder):
             self._path, self._descriptor = _create(folder)
+        self._flusher = _Flusher(self._descriptor)
         self._is_open = True
         self._is_published = False
 
@@ -126,7 +130,9 @@ class AtomicFile:
         with io_errors(self._path):
             view = memoryview(data)
             while view:
-                view = view[os.write(self._descriptor, view) :]
+                written = os.write(self._descriptor, view)
+                self._flusher.wrote(written)
+                view = view[written:]
 
     def publish(self, path: Path, *, replace: bool = True) -> None:
         """Flush to the disk, then give the file its name, in the folder where it is.
@@ -135,6 +141,7 @@ class AtomicFile:
             StoreError: `output-exists`, where `path` exists and may not be replaced.
         """
         with io_errors(path):
+            self._flusher.finish()
             os.fsync(self._descriptor)
             self._close()
             if replace:
@@ -146,7 +153,43 @@ class AtomicFile:
     def _close(self) -> None:
         if self._is_open:
             self._is_open = False
+            self._flusher.wait()
             os.close(self._descriptor)
+
+
+class _Flusher:
+    """Has a large file flushed while it is written, so that little is left to wait for at its end."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._unflushed = 0
+        self._thread: threading.Thread | None = None
+        self._error: OSError | None = None
+
+    def wrote(self, size: int) -> None:
+        """So many more bytes were written."""
+        self._unflushed += size
+        if self._unflushed >= _FLUSH_SIZE and (self._thread is None or not self._thread.is_alive()):
+            self._unflushed = 0
+            self._thread = threading.Thread(target=self._flush, daemon=True)
+            self._thread.start()
+
+    def wait(self) -> None:
+        """Until the descriptor is no longer used."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def finish(self) -> None:
+        """Wait, and raise what went wrong: the operating system tells it only once."""
+        self.wait()
+        if self._error is not None:
+            raise self._error
+
+    def _flush(self) -> None:
+        try:
+            os.fsync(self._descriptor)
+        except OSError as exc:
+            self._error = exc
 
 
 def _create(folder: Path) -> tuple[Path, int]:

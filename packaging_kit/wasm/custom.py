@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from packaging_kit.errors import WasmFormatError
@@ -38,10 +38,31 @@ def parse_custom_section(data: bytes | memoryview, section: Section) -> CustomSe
     return CustomSection(name=name, start=reader.position, end=section.end)
 
 
-def iter_custom_sections(data: bytes | memoryview, sections: Iterator[Section]) -> Iterator[CustomSection]:
-    """Those of `sections` that are custom sections with a name that can be read."""
+def iter_custom_sections(
+    data: bytes | memoryview, sections: Iterator[Section], names: Collection[str] = ()
+) -> Iterator[CustomSection]:
+    """Those of `sections` that are custom sections with a name that can be read.
+
+    Args:
+        names: that are wanted; all of them by default. Passing over the others is cheap.
+    """
+    custom_id = int(SectionId.CUSTOM)
+    wanted = {name.encode() for name in names}
+    sizes = {len(name) for name in wanted}
     for section in sections:
-        if section.id == SectionId.CUSTOM and (custom := parse_custom_section(data, section)) is not None:
+        section_id, _, contents, end = section
+        if section_id != custom_id:
+            continue
+        # A component may have a million of them: what is plainly another name is not parsed.
+        if (
+            wanted
+            and contents < end
+            and (size := data[contents]) < 0x80
+            and (size not in sizes or bytes(data[contents + 1 : contents + 1 + size]) not in wanted)
+        ):
+            continue
+        custom = parse_custom_section(data, section)
+        if custom is not None and (not wanted or custom.name in names):
             yield custom
 
 

@@ -13,6 +13,9 @@ from packaging_kit.wasm.reader import Reader
 from packaging_kit.wasm.sections import SectionId, iter_sections
 from packaging_kit.wasm.types import TypeDefinition, TypeKind, read_alias, read_type_section
 
+_EXTERNS: Final = frozenset((SectionId.IMPORT, SectionId.EXPORT))
+_TYPES: Final = frozenset((SectionId.TYPE, SectionId.ALIAS, SectionId.EXPORT))
+
 _WORDS: Final = r"[a-z][0-9a-z]*(?:-[0-9a-z]+)*"
 _LABEL: Final = r"(?:[a-z][0-9a-z]*|[A-Z][0-9A-Z]*)(?:-(?:[0-9a-z]+|[0-9A-Z]+))*"
 # Semantic Versioning 2.0.0, as the `interfaceversion` of Explainer.md asks for.
@@ -47,7 +50,7 @@ def read_interface(data: bytes | memoryview) -> ComponentInterface:
     """
     imports: list[Extern] = []
     exports: list[Extern] = []
-    for section in iter_sections(data):
+    for section in iter_sections(data, ids=_EXTERNS):
         if section.id == SectionId.IMPORT:
             imports += read_imports(data, section)
         elif section.id == SectionId.EXPORT:
@@ -82,7 +85,7 @@ def _wit_package_names(data: bytes | memoryview, exports: list[Extern]) -> set[s
 def _read_type_index_space(data: bytes | memoryview) -> list[TypeDefinition | None]:
     """The component's types by index; `None` for one that section 7 does not define."""
     types: list[TypeDefinition | None] = []
-    for section in iter_sections(data):
+    for section in iter_sections(data, ids=_TYPES):
         reader = Reader(data, section.contents, section.end)
         if section.id == SectionId.TYPE:
             types += read_type_section(reader)
