@@ -129,7 +129,7 @@ class SideHasher:
 
     def __init__(self) -> None:
         self._hasher = hashlib.sha256()
-        self._queue: queue.SimpleQueue[bytes | memoryview | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[memoryview | None] = queue.SimpleQueue()
         self._places = threading.Semaphore(_PIECES_WAITING)
         self._abandoned = False
         self._thread: threading.Thread | None = None
@@ -149,8 +149,9 @@ class SideHasher:
                 return
             self._thread = threading.Thread(target=self._run, daemon=True)
             self._thread.start()
+        view = memoryview(data)  # ours: what the caller does to its own view is not seen in the thread
         self._places.acquire()
-        self._queue.put(data)
+        self._queue.put(view)
 
     def hexdigest(self) -> str:
         """The digest of everything handed over; nothing may be handed over afterwards."""
@@ -164,8 +165,7 @@ class SideHasher:
 
     def _run(self) -> None:
         while (data := self._queue.get()) is not None:
-            view = memoryview(data)
-            for at in range(0, len(view), _PIECE):
+            for at in range(0, len(data), _PIECE):
                 if not self._abandoned:
-                    self._hasher.update(view[at : at + _PIECE])
+                    self._hasher.update(data[at : at + _PIECE])
             self._places.release()

@@ -20,6 +20,10 @@ MAX_SPANS: Final = 1 << 20
 MAX_U32: Final = (1 << 32) - 1
 
 # Reading names and types of a component.
+MAX_EXTERNS: Final = 100_000
+"""Imports or exports in one section; wasm-tools takes as many."""
+MAX_TYPES: Final = 100_000
+"""Types, aliases and declarations in one section; nested ones count."""
 MAX_TYPE_DEPTH: Final = 100
 """Nested component and instance types; WIT needs three levels."""
 MAX_NAME_SIZE: Final = 100_000

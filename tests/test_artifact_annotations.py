@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packaging_kit.artifact.annotations import read_metadata
-from packaging_kit.artifact.pack import component_labels
-from tests.strategies import CORE_MODULE, MODULES, component, custom, section
+from tests.strategies import CORE_MODULE, component, custom, section
 
 IMAGE = "org.opencontainers.image."
 VALID = {
@@ -122,13 +121,3 @@ def test_any_core_module_gives_annotations(tail: bytes) -> None:
     metadata = read_metadata(CORE_MODULE + tail)
 
     assert all(name.startswith(IMAGE) for name in metadata.annotations)
-
-
-def test_packer_has_the_last_word() -> None:
-    metadata = read_metadata(component(custom("version", b"1"), custom("revision", b"r"), section(1, MODULES[0])))
-
-    assert component_labels(metadata, {IMAGE + "version": "2", "my": "own"}) == {
-        IMAGE + "version": "2",
-        IMAGE + "revision": "r",
-        "my": "own",
-    }

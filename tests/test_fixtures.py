@@ -74,7 +74,7 @@ def test_packing_has_the_listed_outcome(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", SPLIT)
 def test_split_has_the_listed_numbers_of_fragments(name: str) -> None:
     exploded = explode((FIXTURES / name).read_bytes())
-    got = {"core_modules": len(exploded.modules), "components": len(exploded.components)}
+    got = {"core_modules": len(exploded.core_modules), "components": len(exploded.components)}
 
     assert got == {key: WANTED[name][key] for key in got}
 

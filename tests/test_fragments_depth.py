@@ -58,7 +58,7 @@ def test_1001_levels_are_refused_by_explode_at_the_section_that_is_too_deep(inne
 def test_1000_levels_with_a_module_at_the_bottom_are_1000_fragments_and_the_root() -> None:
     exploded = explode(tower(DEEPEST, WITH_MODULE))
 
-    assert (len(exploded.components), len(exploded.modules)) == (DEEPEST, 1)
+    assert (len(exploded.components), len(exploded.core_modules)) == (DEEPEST, 1)
 
 
 def test_1000_levels_by_external_sections_are_reassembled() -> None:

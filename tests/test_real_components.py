@@ -114,7 +114,7 @@ def test_modules_are_those_that_unbundle_takes_out(real: Path, tmp_path: Path) -
     exploded = packaging_kit.explode(real.read_bytes())
 
     expected = {Digest.of(path.read_bytes()) for path in modules.iterdir()}
-    assert {module.digest for module in exploded.modules} == expected
+    assert {module.digest for module in exploded.core_modules} == expected
 
 
 def seen_by_wit(path: Path) -> tuple[set[str], set[str]]:

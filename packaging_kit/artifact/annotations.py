@@ -11,6 +11,7 @@ from typing import Final
 from packaging_kit.artifact.licenses import is_license_expression
 from packaging_kit.blobs import Chunk
 from packaging_kit.errors import WasmFormatError
+from packaging_kit.limits import MAX_MANIFEST_SIZE
 from packaging_kit.oci.media_types import IMAGE_ANNOTATION
 from packaging_kit.wasm.custom import CustomSection, iter_custom_sections
 from packaging_kit.wasm.sections import iter_sections
@@ -68,6 +69,9 @@ def read_metadata(data: Chunk) -> Metadata:
     warnings: list[str] = []
     for name, (annotation, is_valid, problem) in _SECTIONS.items():
         if name not in last:
+            continue
+        if last[name].end - last[name].start > MAX_MANIFEST_SIZE:
+            warnings.append(f"the custom section `{name}` was left out: no manifest is large enough for it")
             continue
         try:
             value = str(bytes(data[last[name].start : last[name].end]), "utf-8")

@@ -8,7 +8,6 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final
 
-from packaging_kit.artifact.annotations import Metadata
 from packaging_kit.blobs import Blob
 from packaging_kit.digest import Digest
 from packaging_kit.document import Document
@@ -150,7 +149,8 @@ def pack_split(form: Form, whole: WholeArtifact, exploded: Exploded) -> Packed:
             fragments=exploded.components,
             documents=documents,
         )
-    modules = [_fragment_artifact(fragment) for fragment in exploded.modules]
+    _check_split(0, 1 + len(exploded.core_modules))
+    modules = [_fragment_artifact(fragment) for fragment in exploded.core_modules]
     index = _split_index(skeleton_descriptor, modules, whole.descriptor if form is Form.BOTH else None)
     index_descriptor = describe_index(index, media_types.SPLIT_INDEX)
     is_both = form is Form.BOTH
@@ -171,11 +171,6 @@ def _raw_documents(artifacts: list[WholeArtifact]) -> Iterator[bytes]:
         yield artifact.manifest.raw
 
 
-def component_labels(metadata: Metadata, overrides: Mapping[str, str]) -> Mapping[str, str]:
-    """The manifest's annotations: what the binary says, and over it what the packer says."""
-    return {**metadata.annotations, **overrides}
-
-
 def _skeleton_artifact(whole: WholeArtifact, exploded: Exploded, *, with_subject: bool) -> Document[Manifest]:
     """Every skeleton, root first, then what restores the whole artifact."""
     config, manifest = whole.config, whole.manifest
@@ -191,7 +186,7 @@ def _skeleton_artifact(whole: WholeArtifact, exploded: Exploded, *, with_subject
         layers=layers,
         subject=whole.descriptor if with_subject else None,
     ).to_document()
-    _check_split(document, len(layers))
+    _check_split(document.size, len(layers))
     return document
 
 
@@ -205,7 +200,7 @@ def _split_index(skeletons: Descriptor, modules: list[WholeArtifact], subject: D
     document = Index(
         artifact_type=media_types.SPLIT_INDEX, manifests=tuple(_entries(skeletons, modules)), subject=subject
     ).to_document()
-    _check_split(document, len(document.value.manifests))
+    _check_split(document.size, len(document.value.manifests))
     return document
 
 
@@ -226,12 +221,12 @@ def _layer(media_type: str, digest: Digest, size: int) -> Descriptor:
     return Descriptor(media_type=media_type, digest=digest, size=size)
 
 
-def _check_split(document: Document[Any], entries: int) -> None:
+def _check_split(size: int, entries: int) -> None:
     """A registry has to take every document of the split."""
-    if document.size > MAX_MANIFEST_SIZE or entries > MAX_MANIFEST_ENTRIES:
+    if size > MAX_MANIFEST_SIZE or entries > MAX_MANIFEST_ENTRIES:
         raise DocumentError(
             "split-too-many-fragments",
-            f"the split needs a document of {document.size} bytes and {entries} entries; "
-            f"registries take {MAX_MANIFEST_SIZE} and {MAX_MANIFEST_ENTRIES}",
+            f"the split needs a document of {entries} entries and {size} bytes; "
+            f"registries take {MAX_MANIFEST_ENTRIES} and {MAX_MANIFEST_SIZE}",
             hint="`--form whole`",
         )

@@ -86,6 +86,9 @@ def _restore(source: BlobSource, index: Index) -> StoredComponent:
             json_path="layers",
         )
     manifest = parse_manifest(_read(source, manifests[0]))
+    for subject in (index.subject, skeletons.subject):
+        if subject is not None and subject.blob != manifests[0].blob:
+            raise DocumentError("document-invalid", "the subject is not the whole that is stored", json_path="subject")
     if manifest.value.config.blob != configs[0].blob:
         raise DocumentError("document-invalid", "the whole manifest names another config", json_path="layers")
     return StoredComponent(
@@ -112,7 +115,7 @@ def _only_manifest(index: Index) -> Descriptor:
         raise _unexpected(
             f"this is an index of {len(index.manifests)} entries, not a component",
             "manifests",
-            hint="name one by digest",
+            hint="only an index with one manifest is read",
         )
     return manifests[0]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,6 +84,7 @@ def _reports_errors(command: Callable[P, R]) -> Callable[P, R]:
 
 @app.callback(invoke_without_command=True)
 def program(
+    *,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
 ) -> None:
     if version:
@@ -109,7 +109,8 @@ def digest(
     worst = ExitCode.DONE
     for name in files:
         try:
-            summary = digest_file(_input(name), settings)
+            with TerminalProgress(is_wanted=not as_json) as progress:
+                summary = digest_file(_input(name), settings, progress)
         except PackagingKitError as exc:
             exc.subject = name
             print_error(exc, as_json=as_json)
@@ -159,8 +160,8 @@ def reassemble(
 
     expected = None if expect is None else Digest(expect)
     with TerminalProgress(is_wanted=not as_json) as progress:
-        whole = reassemble_folder(folder, _output(output, force), _settings(), expect=expected, progress=progress)
-    _print_written(whole, output, as_json)
+        whole = reassemble_folder(folder, _output(output, force=force), _settings(), expect=expected, progress=progress)
+    _print_written(whole, output, as_json=as_json)
 
 
 @app.command()
@@ -199,7 +200,7 @@ def pack(
         title=title,
         author=author,
         target=target,
-        created=created or _source_date_epoch(),
+        created=_source_date_epoch() if created is None else created,
         annotations=_annotations(annotation or []),
         use_metadata=not no_metadata,
         imports=_names(imports),
@@ -223,19 +224,25 @@ def unpack(
     place: Annotated[str, typer.Argument(metavar="PLACE", help="`oci:DIR[:TAG|@DIGEST]`.")],
     *,
     output: OutputFile,
+    fragment: Annotated[str | None, typer.Option(metavar="DIGEST", help="One core module alone.")] = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write the exact bytes of a packed component, from any form, verified."""
+    from packaging_kit.digest import Digest
     from packaging_kit.operations import unpack as operation
     from packaging_kit.operations.places import LayoutPlace, parse_source
 
     source = parse_source(place)
     if not isinstance(source, LayoutPlace):
         raise RequestError("place-unclear", f"`{place}` is a file, not a layout", hint="`oci:DIR:TAG`")
-    with TerminalProgress(is_wanted=not as_json) as progress:
-        whole = operation.unpack(source, _output(output, force), _settings(), progress)
-    _print_written(whole, output, as_json)
+    target = _output(output, force=force)
+    if fragment is not None:
+        written = operation.unpack_fragment(source, Digest(fragment), target, _settings())
+    else:
+        with TerminalProgress(is_wanted=not as_json) as progress:
+            written = operation.unpack(source, target, _settings(), progress)
+    _print_written(written, output, as_json=as_json)
 
 
 @app.command()
@@ -265,7 +272,7 @@ def inspect(
 def _settings() -> Settings:
     from packaging_kit.operations.settings import Settings
 
-    return Settings(temporary=Path(tempfile.gettempdir()))
+    return Settings()
 
 
 def _source_date_epoch() -> str | None:
@@ -293,13 +300,13 @@ def _input(name: str) -> Input:
     return Input(name=name, stream=sys.stdin.buffer)
 
 
-def _output(name: str, force: bool) -> Output:
+def _output(name: str, *, force: bool) -> Output:
     from packaging_kit.operations.outputs import STANDARD_OUTPUT, Output
 
     return Output(name=name, stream=sys.stdout.buffer if name == STANDARD_OUTPUT else None, force=force)
 
 
-def _print_written(whole: Blob, output: str, as_json: bool) -> None:
+def _print_written(whole: Blob, output: str, *, as_json: bool) -> None:
     """Say what was written; on standard error where the data itself went to standard output."""
     from packaging_kit.cli.render import blob_json, digest_line
 

@@ -141,15 +141,14 @@ class TerminalProgress:
         # Imported when first needed: the command line must start quickly.
         from rich import progress
         from rich.console import Console
-        from rich.markup import escape
 
         self._bar = progress.Progress(
-            progress.TextColumn("{task.description}"),
+            progress.TextColumn("{task.description}", markup=False),
             progress.BarColumn(),
             progress.DownloadColumn(binary_units=True),
             progress.TransferSpeedColumn(),
             console=Console(stderr=True),
             transient=True,
         )
-        self._task = self._bar.add_task(escape(self._what), total=self._total)
+        self._task = self._bar.add_task(self._what, total=self._total)
         self._bar.start()

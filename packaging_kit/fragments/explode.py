@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from packaging_kit.blobs import Chunk, MemoryScratch, Scratch
@@ -11,10 +11,12 @@ from packaging_kit.digest import Digest, Hasher, SideHasher
 from packaging_kit.errors import WasmFormatError
 from packaging_kit.fragments.exploded import Content, Exploded, Fragment, FragmentKind, Piece
 from packaging_kit.fragments.external import encode_external
-from packaging_kit.fragments.walk import Visitor, Walk, check_size
-from packaging_kit.limits import MAX_SPANS, MAX_WHOLE_SIZE
+from packaging_kit.fragments.walk import Visitor, Walk, check_whole_size
+from packaging_kit.limits import MAX_SPANS, MAX_WHOLE_SIZE, MIB
 from packaging_kit.wasm.preamble import PREAMBLE_SIZE, SKELETON_PREAMBLE, Kind, parse_kind
 from packaging_kit.wasm.sections import Section
+
+_PIECE = 16 * MIB  # bytes between two words about progress
 
 
 class _Frame:
@@ -123,11 +125,11 @@ class _Split(Visitor):
 class _Exploder:
     """Explodes what it is fed; the whole's digest is computed beside the fragments'."""
 
-    def __init__(self, kind: Kind, content: Content, max_size: int, whole: Hasher) -> None:
+    def __init__(self, kind: Kind, content: Content, max_size: int, whole: Hasher, *, size: int | None = None) -> None:
         self._kind = kind
         self._content = content
         self._split = _Split(content)
-        self._walk = Walk(self._split, max_size=max_size)
+        self._walk = Walk(self._split, max_size=max_size, size=size)
         self._max_size = max_size
         self._whole = whole
         self._size = 0
@@ -138,7 +140,7 @@ class _Exploder:
         if self._kind is Kind.COMPONENT:
             self._walk.feed(data, final=final)
             return
-        check_size(self._size, self._max_size)
+        check_whole_size(self._size, self._max_size)
         self._split.literal(data)
 
     def finish(self) -> Exploded:
@@ -156,8 +158,11 @@ class _Exploder:
         )
 
 
-def explode(data: Chunk, *, max_size: int = MAX_WHOLE_SIZE) -> Exploded:
+def explode(data: Chunk, *, max_size: int = MAX_WHOLE_SIZE, on_bytes: Callable[[int], None] | None = None) -> Exploded:
     """Take the whole `data` apart; nothing of it is copied, so it must stay as it is.
+
+    Args:
+        on_bytes: is told, now and then, how many more bytes were read.
 
     Raises:
         WasmFormatError: `wasm-malformed`, `wasm-unsupported`, `wasm-reserved-section`, `wasm-too-deep`,
@@ -167,7 +172,17 @@ def explode(data: Chunk, *, max_size: int = MAX_WHOLE_SIZE) -> Exploded:
     kind = parse_kind(view)
     content = Content(view, MemoryScratch())
     with SideHasher() as whole:
-        return _explode(_Exploder(kind, content, max_size, whole), (), view)
+        exploder = _Exploder(kind, content, max_size, whole, size=len(view))
+        if on_bytes is None:
+            return _explode(exploder, (), view)
+        return _explode(exploder, _pieces(view, on_bytes), b"")
+
+
+def _pieces(view: memoryview, on_bytes: Callable[[int], None]) -> Iterator[memoryview]:
+    for start in range(0, len(view), _PIECE):
+        piece = view[start : start + _PIECE]
+        yield piece
+        on_bytes(len(piece))
 
 
 def explode_chunks(
@@ -206,7 +221,7 @@ def check_framing(data: Chunk, *, max_size: int = MAX_WHOLE_SIZE) -> Kind:
     """
     view = memoryview(data)
     kind = parse_kind(view)
-    check_size(len(view), max_size)
+    check_whole_size(len(view), max_size)
     if kind is Kind.COMPONENT:
         Walk(Visitor(), max_size=max_size).feed(view, final=True)
     return kind

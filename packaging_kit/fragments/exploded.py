@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -81,7 +82,7 @@ class Exploded(BlobSource):
         return b"".join(self.iter_blob_unverified(self.root))
 
     @property
-    def modules(self) -> tuple[Fragment, ...]:
+    def core_modules(self) -> tuple[Fragment, ...]:
         return tuple(fragment for fragment in self.fragments if fragment.kind is FragmentKind.MODULE)
 
     @property
@@ -154,16 +155,10 @@ class Content:
                 yield bytes(view[at : at + CHUNK_SIZE])
 
     def _run(self, offset: int) -> tuple[int, int, int]:
-        low, high = 0, len(self._runs)
-        while low < high:
-            middle = (low + high) // 2
-            if self._runs[middle][1] <= offset:
-                low = middle + 1
-            else:
-                high = middle
-        if low == len(self._runs) or self._runs[low][0] > offset:
+        found = bisect_right(self._runs, offset, key=lambda run: run[1])
+        if found == len(self._runs) or self._runs[found][0] > offset:
             raise NotFoundError("not-found", "the modules of a stream that was read once were not kept")
-        return self._runs[low]
+        return self._runs[found]
 
 
 def _slice(chunks: Iterator[bytes], start: int, end: int) -> Iterator[bytes]:

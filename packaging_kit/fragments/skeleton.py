@@ -9,6 +9,7 @@ from packaging_kit.digest import Digest
 from packaging_kit.errors import SkeletonError, WasmFormatError
 from packaging_kit.fragments.external import External, parse_external
 from packaging_kit.fragments.walk import Visitor, Walk
+from packaging_kit.limits import MAX_SPANS
 from packaging_kit.wasm.preamble import COMPONENT_PREAMBLE, PREAMBLE_SIZE, SKELETON_PREAMBLE
 from packaging_kit.wasm.reader import Reader
 from packaging_kit.wasm.sections import Section
@@ -49,7 +50,7 @@ def parse_skeleton(data: Chunk, digest: Digest) -> Skeleton:
 
     Raises:
         SkeletonError: `skeleton-not-canonical`; `skeleton-too-large` where its literal bytes nest
-            deeper than 1,000 levels.
+            deeper than 1,000 levels, or more than 2^20 spans stand for themselves.
     """
     preamble = bytes(data[:PREAMBLE_SIZE])
     if preamble not in (COMPONENT_PREAMBLE, SKELETON_PREAMBLE):
@@ -59,7 +60,8 @@ def parse_skeleton(data: Chunk, digest: Digest) -> Skeleton:
     try:
         Walk(check, max_size=len(data)).feed(data, final=True)
     except WasmFormatError as exc:
-        code = "skeleton-too-large" if exc.code == "wasm-too-deep" else "skeleton-not-canonical"
+        is_too_large = exc.code in ("wasm-too-deep", "wasm-too-large")
+        code = "skeleton-too-large" if is_too_large else "skeleton-not-canonical"
         raise SkeletonError(code, exc.message, digest=digest.value, offset=exc.offset) from exc
     if bool(check.externals) != has_external:
         what = "has external sections" if check.externals else "has no external section"
@@ -98,3 +100,5 @@ class _Check(Visitor):
             )
         reader = Reader(data, section.contents - base, section.end - base)
         self.externals.append(parse_external(reader, section.start - base))
+        if 2 * len(self.externals) > MAX_SPANS:  # each stands for a header and at least one span more
+            raise WasmFormatError("wasm-too-large", f"the whole has more than {MAX_SPANS} spans", offset=section.start)

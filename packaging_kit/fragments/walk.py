@@ -22,7 +22,7 @@ _ENDLESS: Final = 1 << 63
 
 
 class Visitor:
-    """What a walk tells; every method does nothing unless it is overridden."""
+    """What a walk tells; every method but `external` does nothing unless it is overridden."""
 
     def literal(self, data: Chunk) -> None:
         """The next bytes of the input that are not contents of a module to be split out."""
@@ -54,17 +54,21 @@ class Walk:
 
     The first eight bytes are the caller's to check, and are passed over.
 
+    Args:
+        max_size: of the whole, in bytes.
+        size: of the whole, where it is known: then a section that runs past it is found at its header.
+
     Raises:
         WasmFormatError: `wasm-malformed`, `wasm-too-deep`, `wasm-too-large`, and what the visitor raises.
     """
 
-    def __init__(self, visitor: Visitor, *, max_size: int = MAX_WHOLE_SIZE) -> None:
+    def __init__(self, visitor: Visitor, *, max_size: int = MAX_WHOLE_SIZE, size: int | None = None) -> None:
         self._visitor = visitor
         self._max_size = max_size
         self._offset = 0  # of the first byte that was not walked yet
         self._position = PREAMBLE_SIZE  # where the next section header stands
         self._tail = b""  # bytes of a header that was cut
-        self._ends = [_ENDLESS]  # of the open components, the root first
+        self._ends = [_ENDLESS if size is None else size]  # of the open components, the root first
         self._components: list[Section] = []  # those but the root
         self._module: Section | None = None  # the module that is being told
 
@@ -77,14 +81,14 @@ class Walk:
             data = self._tail + bytes(data)
             self._tail = b""
         size = self._offset + len(data)
-        check_size(size, self._max_size)
+        check_whole_size(size, self._max_size)
         if final:
             self._ends[0] = size
-        self._walk(data, final)
+        self._walk(data, final=final)
         if final and (self._position != size or len(self._ends) > 1 or self._module is not None):
             raise WasmFormatError("wasm-malformed", "the input ends inside a section", offset=size)
 
-    def _walk(self, data: Chunk, final: bool) -> None:
+    def _walk(self, data: Chunk, *, final: bool) -> None:
         base = self._offset
         told = self._tell_module(data, base)
         position = self._position - base
@@ -162,7 +166,7 @@ class Walk:
         return end
 
 
-def check_size(size: int, max_size: int) -> None:
+def check_whole_size(size: int, max_size: int) -> None:
     """Refuse a whole of more than `max_size` bytes.
 
     Raises:

@@ -9,6 +9,7 @@ from packaging_kit.digest import Digest
 from packaging_kit.fragments.explode import explode, explode_chunks
 from packaging_kit.fragments.exploded import Exploded
 from packaging_kit.operations.inputs import Input, open_chunks
+from packaging_kit.operations.progress import NO_PROGRESS, Progress, tell
 from packaging_kit.operations.settings import Settings
 from packaging_kit.stores.scratch import FileScratch
 
@@ -41,16 +42,18 @@ class SplitSummary:
         return self.skeleton.digest
 
 
-def digest_file(source: Input, settings: Settings) -> SplitSummary:
+def digest_file(source: Input, settings: Settings, progress: Progress = NO_PROGRESS) -> SplitSummary:
     """What a file splits into, without writing anything; it is read once.
 
     Raises:
         WasmFormatError: where it can't be split.
         UnavailableError: `io-error`, `input-changed`.
     """
-    with open_chunks(source) as (view, chunks):
-        exploded = explode_chunks(chunks, FileScratch(settings.temporary)) if view is None else explode(view)
-        return summarise(exploded)
+    with open_chunks(source) as (view, chunks), FileScratch(settings.temporary) as scratch:
+        progress.start(source.name, None if view is None else len(view))
+        if view is None:
+            return summarise(explode_chunks(tell(chunks, progress), scratch))
+        return summarise(explode(view, on_bytes=progress.advance))
 
 
 def summarise(exploded: Exploded) -> SplitSummary:

@@ -23,13 +23,14 @@ def explode_file(source: Input, into: Path, settings: Settings, progress: Progre
         UnavailableError: `io-error`, `input-changed`.
     """
     with open_view(source, settings.temporary) as view:
-        exploded = explode(view)
+        progress.start(f"read {source.name}", len(view))
+        exploded = explode(view, on_bytes=progress.advance)
         folder = ExplodedFolder(into)
         folder.check_root(exploded.root)
         make_folder(into)
         blobs = [Blob(exploded.root, exploded.skeleton_size)]
         blobs += [Blob(fragment.digest, fragment.size) for fragment in exploded.fragments]
-        progress.start("explode", sum(blob.size for blob in blobs))
+        progress.start(f"write {into}", sum(blob.size for blob in blobs))
         for blob in blobs:
             folder.write_blob(tell(exploded.iter_blob_unverified(blob.digest), progress), blob)
         summary = summarise(exploded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -75,7 +76,7 @@ def open_chunks(source: Input) -> Iterator[tuple[Chunk | None, Iterator[bytes]]]
 
 
 @contextmanager
-def open_view(source: Input, temporary: Path) -> Iterator[Chunk]:
+def open_view(source: Input, temporary: Path | None) -> Iterator[Chunk]:
     """The whole input as a view; a stream is first copied to a private file in the folder `temporary`."""
     with open_chunks(source) as (view, chunks):
         yield private_copy(chunks, temporary) if view is None else view
@@ -83,7 +84,9 @@ def open_view(source: Input, temporary: Path) -> Iterator[Chunk]:
 
 def _iter_stream(stream: BinaryIO, path: Path) -> Iterator[bytes]:
     with io_errors(path):
-        while chunk := stream.read(CHUNK_SIZE):
+        while (chunk := stream.read(CHUNK_SIZE)) != b"":
+            if chunk is None:  # not the end: a stream that does not block has nothing yet
+                raise BlockingIOError(errno.EAGAIN, "it has nothing to read at the moment")
             yield chunk
 
 

@@ -15,10 +15,10 @@ from packaging_kit.fragments.explode import explode
 from packaging_kit.fragments.exploded import Exploded
 from packaging_kit.oci.manifest import Manifest
 from packaging_kit.operations.inputs import Input, open_view
-from packaging_kit.operations.places import LayoutPlace, open_layout
+from packaging_kit.operations.places import LayoutPlace
 from packaging_kit.operations.settings import Settings
-from packaging_kit.operations.unpack import expected_of, iter_component
-from packaging_kit.stores.scratch import FileScratch, private_copy
+from packaging_kit.operations.unpack import read_component
+from packaging_kit.stores.layout import LayoutStore
 from packaging_kit.wasm.custom import Producers, iter_custom_sections, parse_own_name, parse_producers
 from packaging_kit.wasm.interface import ComponentInterface, read_interface
 from packaging_kit.wasm.preamble import Kind
@@ -100,12 +100,9 @@ def inspect_file(source: Input, settings: Settings) -> Inspection:
 
 def inspect_place(place: LayoutPlace, name: str, settings: Settings) -> Inspection:
     """Inspect the component at a place; it is verified first. Raises as `unpack` does."""
-    store = open_layout(place)
+    store = LayoutStore.open(place.folder)
     component = find_component(store, store.find(place.tag, place.digest))
-    chunks = iter_component(component, store, FileScratch(settings.temporary))
-    view = private_copy(chunks, settings.temporary)
-    expected_of(component).check(Blob(Digest.of(view), len(view)))
-    return _inspect(name, view, component.manifest)
+    return _inspect(name, read_component(component, store, settings), component.manifest)
 
 
 def _inspect(name: str, view: Chunk, manifest: Document[Manifest] | None) -> Inspection:

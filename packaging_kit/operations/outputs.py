@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from packaging_kit.blobs import Blob, Chunk, check_blob
-from packaging_kit.digest import Digest, SideHasher
+from packaging_kit.digest import Digest
 from packaging_kit.errors import StoreError, UnavailableError
 from packaging_kit.limits import CHUNK_SIZE
-from packaging_kit.stores.files import AtomicFile, io_errors, sync_folder
+from packaging_kit.stores.files import AtomicFile, io_errors, sync_folder, write_chunks
 from packaging_kit.stores.scratch import private_copy
 
 STANDARD_OUTPUT: Final = "-"
@@ -41,15 +42,15 @@ class Output:
         path = Path(self.name)
         if self.stream is not None:
             return
-        if path.is_dir():
-            raise StoreError("output-exists", f"`{path}` is a folder")
+        if path.exists() and not path.is_file():
+            raise StoreError("output-exists", f"`{path}` is not a plain file")
         if not self.force and path.exists():
             raise StoreError("output-exists", f"`{path}` exists", hint="`--force` replaces it")
         if not path.parent.is_dir():
             raise UnavailableError("io-error", f"`{path.parent}` is not a folder")
 
 
-def write_output(chunks: Iterable[Chunk], output: Output, temporary: Path, expected: Expected) -> Blob:
+def write_output(chunks: Iterable[Chunk], output: Output, temporary: Path | None, expected: Expected) -> Blob:
     """Write the whole, and give it its name when it was verified.
 
     Args:
@@ -64,13 +65,8 @@ def write_output(chunks: Iterable[Chunk], output: Output, temporary: Path, expec
     if output.stream is not None:
         return _write_stream(chunks, output.stream, temporary, expected)
     path = Path(output.name)
-    with AtomicFile(path.parent) as file, SideHasher() as hasher:
-        size = 0
-        for chunk in chunks:
-            hasher.update(chunk)
-            file.write(chunk)
-            size += len(chunk)
-        blob = expected.check(Blob(Digest.from_hasher(hasher), size))
+    with AtomicFile(path.parent) as file:
+        blob = expected.check(write_chunks(file, chunks))
         file.publish(path, replace=output.force)
     sync_folder(path.parent)
     return blob
@@ -93,11 +89,20 @@ class Expected:
         return check_blob(actual, digest=self.digest, size=self.size, what="the whole")
 
 
-def _write_stream(chunks: Iterable[Chunk], stream: BinaryIO, temporary: Path, expected: Expected) -> Blob:
+def _write_all(stream: BinaryIO, data: memoryview) -> None:
+    """Write all of `data`: a stream without a buffer may take only a part at a time."""
+    while data:
+        written: int | None = stream.write(data)
+        if written is None:
+            raise BlockingIOError(errno.EAGAIN, "it takes no more at the moment")
+        data = data[written:]
+
+
+def _write_stream(chunks: Iterable[Chunk], stream: BinaryIO, temporary: Path | None, expected: Expected) -> Blob:
     view = private_copy(chunks, temporary)
     blob = expected.check(Blob(Digest.of(view), len(view)))
     with io_errors(Path("standard output")):
         for start in range(0, len(view), CHUNK_SIZE):
-            stream.write(view[start : start + CHUNK_SIZE])
+            _write_all(stream, view[start : start + CHUNK_SIZE])
         stream.flush()
     return blob

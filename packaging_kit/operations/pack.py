@@ -11,7 +11,6 @@ from packaging_kit.artifact.pack import (
     Form,
     Labels,
     Packed,
-    component_labels,
     make_whole_artifact,
     pack_split,
     pack_whole,
@@ -103,7 +102,7 @@ def pack(
     tags = _choose_tags(sources, options)
     titles = [_choose_title(source, options) for source in sources]
     _check_texts(titles, options)
-    check_created(options.created or EPOCH)
+    check_created(EPOCH if options.created is None else options.created)
     store = LayoutStore.open_or_new(folder)
     results: list[PackResult] = []
     things: list[Tagged] = []
@@ -132,16 +131,17 @@ def pack(
 def _pack_view(
     view: Chunk, title: str | None, store: LayoutStore, options: PackOptions, settings: Settings, progress: Progress
 ) -> tuple[Packed, tuple[str, ...]]:
-    exploded = None if options.form is Form.WHOLE else explode(view)
+    progress.start("read", len(view))
+    exploded = None if options.form is Form.WHOLE else explode(view, on_bytes=progress.advance)
     kind = check_framing(view) if exploded is None else exploded.kind
     component = None if kind is Kind.CORE_MODULE else _component_config(view, options)
     metadata = read_metadata(view) if options.use_metadata else Metadata({}, ())
     title = title or f"{kind.value}.wasm"
     labels = Labels(
         title=title,
-        created=options.created or EPOCH,
+        created=EPOCH if options.created is None else options.created,
         author=options.author,
-        annotations=component_labels(metadata, options.annotations),
+        annotations={**metadata.annotations, **options.annotations},
     )
     if exploded is None:
         progress.start(title, len(view))

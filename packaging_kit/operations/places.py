@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging_kit.digest import Digest
 from packaging_kit.errors import RequestError
 from packaging_kit.oci.reference import check_tag
-from packaging_kit.stores.layout import LayoutStore, is_layout
+from packaging_kit.stores.layout import is_layout
 
 _DIGEST_LIKE = re.compile(r"[a-z0-9]+:")
 _REGISTRY_HOST = re.compile(r"localhost|[^/]*[.:][^/]*")
@@ -87,11 +87,6 @@ def parse_layout_output(text: str) -> LayoutPlace:
     return place
 
 
-def open_layout(place: LayoutPlace) -> LayoutStore:
-    """The layout of a place that is read from."""
-    return LayoutStore.open(place.folder)
-
-
 def _parse_prefixed(text: str) -> LayoutPlace | None:
     if text.startswith("oci:"):
         return _split_layout(text.removeprefix("oci:"))
@@ -118,7 +113,7 @@ def _split_layout(text: str) -> LayoutPlace:
     if at and _DIGEST_LIKE.match(digest):
         return LayoutPlace(folder=_folder(folder), digest=Digest(digest))
     folder, colon, tag = text.rpartition(":")
-    if colon and "/" not in tag:
+    if colon and "/" not in tag and "\\" not in tag:
         return LayoutPlace(folder=_folder(folder), tag=check_tag(tag))
     return LayoutPlace(folder=_folder(text))
 

@@ -38,7 +38,7 @@ def reassemble_folder(
         root = store.read_root()
     except NotFoundError as exc:
         raise NotFoundError("not-found", f"`{folder}` holds no exploded component: no `root` in it") from exc
-    output.check()
     progress.start("reassemble", None)
-    chunks = reassemble(root, store, FileScratch(settings.temporary))
-    return write_output(tell(chunks, progress), output, settings.temporary, Expected(digest=expect))
+    with FileScratch(settings.temporary) as scratch:
+        chunks = reassemble(root, store, scratch)
+        return write_output(tell(chunks, progress), output, settings.temporary, Expected(digest=expect))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -12,7 +11,7 @@ class Settings:
     """Settings of a run.
 
     Attributes:
-        temporary: folder for temporary files.
+        temporary: folder for temporary files; `None` for the one that the operating system names.
     """
 
-    temporary: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
+    temporary: Path | None = None

@@ -6,13 +6,17 @@ from collections.abc import Iterator
 
 from packaging_kit.artifact.unpack import StoredComponent, find_component
 from packaging_kit.blobs import Blob, BlobSource, Scratch, check_size
+from packaging_kit.digest import Digest, verified
+from packaging_kit.errors import NotFoundError
+from packaging_kit.fragments.explode import explode
 from packaging_kit.fragments.plan import check_modules, make_plan
 from packaging_kit.fragments.reassemble import iter_whole
 from packaging_kit.operations.outputs import Expected, Output, write_output
-from packaging_kit.operations.places import LayoutPlace, open_layout
+from packaging_kit.operations.places import LayoutPlace
 from packaging_kit.operations.progress import NO_PROGRESS, Progress, tell
 from packaging_kit.operations.settings import Settings
-from packaging_kit.stores.scratch import FileScratch
+from packaging_kit.stores.layout import LayoutStore
+from packaging_kit.stores.scratch import FileScratch, private_copy
 
 
 def unpack(place: LayoutPlace, output: Output, settings: Settings, progress: Progress = NO_PROGRESS) -> Blob:
@@ -28,12 +32,45 @@ def unpack(place: LayoutPlace, output: Output, settings: Settings, progress: Pro
         UnavailableError: `io-error`.
     """
     output.check()
-    store = open_layout(place)
+    store = LayoutStore.open(place.folder)
     component = find_component(store, store.find(place.tag, place.digest))
     layer = component.layer
     progress.start("unpack", layer.size)
-    chunks = iter_component(component, store, FileScratch(settings.temporary))
-    return write_output(tell(chunks, progress), output, settings.temporary, expected_of(component))
+    with FileScratch(settings.temporary) as scratch:
+        chunks = tell(iter_component(component, store, scratch), progress)
+        return write_output(chunks, output, settings.temporary, expected_of(component))
+
+
+def unpack_fragment(place: LayoutPlace, fragment: Digest, output: Output, settings: Settings) -> Blob:
+    """Write one core module of the component at `place`, verified.
+
+    Raises:
+        NotFoundError: `fragment-missing`, where the component has no such module; and as `unpack` does.
+    """
+    output.check()
+    store = LayoutStore.open(place.folder)
+    component = find_component(store, store.find(place.tag, place.digest))
+    with FileScratch(settings.temporary) as scratch:
+        # Where the whole is stored, its own bytes are the source: they are there in every form but `split`.
+        source: BlobSource
+        if component.root is None:
+            exploded = explode(read_component(component, store, settings))
+            source, modules = exploded, {module.digest: module.size for module in exploded.core_modules}
+        else:
+            source, modules = store, make_plan(component.root, store, scratch).module_sizes
+        if fragment not in modules:
+            raise NotFoundError("fragment-missing", f"the component has no module {fragment}")
+        size = modules[fragment]
+        chunks = source.iter_blob(fragment, size=size)
+        return write_output(chunks, output, settings.temporary, Expected(digest=fragment, size=size))
+
+
+def read_component(component: StoredComponent, source: BlobSource, settings: Settings) -> memoryview:
+    """A stored component as one verified view; raises as `unpack` does."""
+    with FileScratch(settings.temporary) as scratch:
+        view = private_copy(iter_component(component, source, scratch), settings.temporary)
+    expected_of(component).check(Blob(Digest.of(view), len(view)))
+    return view
 
 
 def expected_of(component: StoredComponent) -> Expected:
@@ -50,10 +87,15 @@ def iter_component(component: StoredComponent, source: BlobSource, scratch: Scra
         ContentError: `size-mismatch`, before the first byte; and what `reassemble` raises.
     """
     layer = component.layer
+    chunks = _iter_stored(component, source, scratch)
+    # Who takes them computes sha256; another algorithm is checked here.
+    return chunks if layer.digest.algorithm == "sha256" else verified(chunks, layer.digest, layer.size)
+
+
+def _iter_stored(component: StoredComponent, source: BlobSource, scratch: Scratch) -> Iterator[bytes]:
+    layer = component.layer
     if component.root is None:
         check_size(source.blob_size(layer.digest), layer.size)
-        if layer.digest.algorithm != "sha256":
-            return source.iter_blob(layer.digest, size=layer.size)
         return source.iter_blob_unverified(layer.digest)
     plan = make_plan(component.root, source, scratch)
     check_size(plan.size, layer.size)

@@ -7,9 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from packaging_kit.blobs import Blob, BlobSink, BlobSource, Chunk, check_blob
-from packaging_kit.digest import Digest, SideHasher
+from packaging_kit.digest import Digest
 from packaging_kit.errors import ContentError, NotFoundError, StoreError
-from packaging_kit.stores.files import AtomicFile, io_errors, iter_plain, make_folder, plain_size, sync_folder
+from packaging_kit.stores.files import (
+    AtomicFile,
+    io_errors,
+    iter_plain,
+    make_folder,
+    plain_size,
+    sync_folder,
+    write_chunks,
+)
 
 
 class BlobFolder(BlobSource, BlobSink):
@@ -47,18 +55,15 @@ class BlobFolder(BlobSource, BlobSink):
         return True
 
     def write_blob(self, chunks: Iterable[Chunk], expected: Blob | None = None) -> Blob:
-        if expected is not None and self.holds_blob(expected):
-            return expected
         folder = self.folder / "blobs" / "sha256"
+        if expected is not None and self.holds_blob(expected):
+            # Whoever wrote it may not have come to making its name durable.
+            self._unflushed.add(folder)
+            return expected
         _check_no_link(folder)
         make_folder(folder)
-        with AtomicFile(folder) as file, SideHasher() as hasher:
-            size = 0
-            for chunk in chunks:
-                hasher.update(chunk)
-                file.write(chunk)
-                size += len(chunk)
-            blob = Blob(Digest.from_hasher(hasher), size)
+        with AtomicFile(folder) as file:
+            blob = write_chunks(file, chunks)
             if expected is not None:
                 check_blob(blob, digest=expected.digest, size=expected.size, what="the content")
             file.publish(self.blob_path(blob.digest))
@@ -67,8 +72,9 @@ class BlobFolder(BlobSource, BlobSink):
 
     def flush(self) -> None:
         """Make the names of all blobs that were written durable."""
-        while self._unflushed:
-            sync_folder(self._unflushed.pop())
+        for folder in tuple(self._unflushed):
+            sync_folder(folder)
+            self._unflushed.discard(folder)
 
     def _checked_path(self, digest: Digest) -> Path:
         path = self.blob_path(digest)

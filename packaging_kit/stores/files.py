@@ -7,14 +7,20 @@ import itertools
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from packaging_kit.blobs import Chunk
+from packaging_kit.blobs import Blob, Chunk
+from packaging_kit.digest import Digest, SideHasher
 from packaging_kit.errors import NotFoundError, StoreError, UnavailableError
 from packaging_kit.limits import CHUNK_SIZE, MIB
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]  # asked for before each use
 
 if TYPE_CHECKING:
     from typing import Self
@@ -142,7 +148,7 @@ class AtomicFile:
         """
         with io_errors(path):
             self._flusher.finish()
-            os.fsync(self._descriptor)
+            _sync(self._descriptor)
             self._close()
             if replace:
                 self._path.replace(path)
@@ -192,6 +198,17 @@ class _Flusher:
             self._error = exc
 
 
+def write_chunks(file: AtomicFile, chunks: Iterable[Chunk]) -> Blob:
+    """Write `chunks`, and hash them at the same time."""
+    with SideHasher() as hasher:
+        size = 0
+        for chunk in chunks:
+            hasher.update(chunk)
+            file.write(chunk)
+            size += len(chunk)
+        return Blob(Digest.from_hasher(hasher), size)
+
+
 def _create(folder: Path) -> tuple[Path, int]:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     while True:
@@ -200,6 +217,16 @@ def _create(folder: Path) -> tuple[Path, int]:
             return path, os.open(path, flags, 0o666)
         except FileExistsError:
             continue  # left behind by a process that had this id and was killed
+
+
+def _sync(descriptor: int) -> None:
+    """Flush a file to the medium itself: on macOS `fsync` stops at the disk's own cache."""
+    full_sync: int | None = getattr(fcntl, "F_FULLFSYNC", None)
+    if fcntl is not None and full_sync is not None:
+        with suppress(OSError):  # not on every file system; what follows is
+            fcntl.fcntl(descriptor, full_sync)
+            return
+    os.fsync(descriptor)
 
 
 def _link(temporary: Path, path: Path) -> bool:
@@ -214,7 +241,8 @@ def _link(temporary: Path, path: Path) -> bool:
             return False
         temporary.replace(path)
         return True
-    temporary.unlink()
+    with suppress(OSError):
+        temporary.unlink()  # the file has its name; another one left over is swept some day
     return True
 
 

@@ -6,30 +6,42 @@ import mmap
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from packaging_kit.blobs import Chunk, MemoryScratch, Scratch
 from packaging_kit.limits import SCRATCH_MEMORY
 from packaging_kit.stores.files import io_errors
 
+if TYPE_CHECKING:
+    from typing import Self
+
+_TEMPORARY = Path("temporary folder")  # what errors call the one that the operating system names
+
 
 class FileScratch(Scratch):
-    """In memory up to a limit, then in a temporary file without a name.
+    """In memory up to a limit, then in a temporary file without a name; used in a `with` statement.
 
     Args:
-        folder: where the temporary file is made.
+        folder: where the temporary file is made; `None` for the one that the operating system names.
         memory: bytes that are held in memory.
 
     Raises:
         UnavailableError: `io-error` from every method.
     """
 
-    def __init__(self, folder: Path, memory: int = SCRATCH_MEMORY) -> None:
+    def __init__(self, folder: Path | None = None, memory: int = SCRATCH_MEMORY) -> None:
         self._folder = folder
         self._memory = memory
         self._held = MemoryScratch()
         self._file: BinaryIO | None = None
         self._size = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()  # what was mapped stays
 
     def append(self, data: Chunk) -> int:
         start = self._size
@@ -47,24 +59,24 @@ class FileScratch(Scratch):
     def view(self, start: int, end: int) -> Chunk:
         if self._file is None:
             return self._held.view(start, end)
-        with io_errors(self._folder):
+        with io_errors(self._folder or _TEMPORARY):
             return map_file(self._file, end)[start:end]
 
     def _write(self, file: BinaryIO, data: Chunk) -> None:
-        with io_errors(self._folder):
+        with io_errors(self._folder or _TEMPORARY):
             view = memoryview(data)
             while view:
                 view = view[file.write(view) :]
 
 
-def private_copy(chunks: Iterable[Chunk], folder: Path) -> memoryview:
+def private_copy(chunks: Iterable[Chunk], folder: Path | None) -> memoryview:
     """The bytes of `chunks` as one view, out of a temporary file that nobody else can change."""
-    scratch = FileScratch(folder)
-    size = 0
-    for chunk in chunks:
-        scratch.append(chunk)
-        size += len(chunk)
-    return memoryview(scratch.view(0, size))
+    with FileScratch(folder) as scratch:
+        size = 0
+        for chunk in chunks:
+            scratch.append(chunk)
+            size += len(chunk)
+        return memoryview(scratch.view(0, size))
 
 
 def map_file(file: BinaryIO, size: int) -> memoryview:
@@ -76,6 +88,6 @@ def map_file(file: BinaryIO, size: int) -> memoryview:
     return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
 
 
-def _temporary_file(folder: Path) -> BinaryIO:
-    with io_errors(folder):
+def _temporary_file(folder: Path | None) -> BinaryIO:
+    with io_errors(folder or _TEMPORARY):
         return tempfile.TemporaryFile(buffering=0, dir=folder)

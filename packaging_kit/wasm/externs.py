@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import Final
 
 from packaging_kit.errors import WasmFormatError
+from packaging_kit.limits import MAX_EXTERNS
 from packaging_kit.wasm.reader import Reader
 from packaging_kit.wasm.sections import Section
 
@@ -160,7 +161,7 @@ def _read_export(reader: Reader) -> Extern:
 def _read_section(data: bytes | memoryview, section: Section, read: Callable[[Reader], Extern]) -> tuple[Extern, ...]:
     reader = Reader(data, section.contents, section.end)
     try:
-        externs = tuple(read(reader) for _ in range(reader.count()))
+        externs = tuple(read(reader) for _ in range(reader.count(MAX_EXTERNS)))
         if not reader.at_end:
             raise reader.malformed("bytes after the last import or export of a section")
     except WasmFormatError as exc:

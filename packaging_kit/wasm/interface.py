@@ -17,7 +17,11 @@ _EXTERNS: Final = frozenset((SectionId.IMPORT, SectionId.EXPORT))
 _TYPES: Final = frozenset((SectionId.TYPE, SectionId.ALIAS, SectionId.EXPORT))
 
 _WORDS: Final = r"[a-z][0-9a-z]*(?:-[0-9a-z]+)*"
-_LABEL: Final = r"(?:[a-z][0-9a-z]*|[A-Z][0-9A-Z]*)(?:-(?:[0-9a-z]+|[0-9A-Z]+))*"
+# Each word matches one alternative only: digits that match two make a label exponential.
+_LABEL: Final = (
+    r"(?:[a-z][0-9a-z]*|[A-Z][0-9A-Z]*)"
+    r"(?:-(?:[0-9]*[a-z][0-9a-z]*|[0-9]*[A-Z][0-9A-Z]*|[0-9]+))*"
+)
 # Semantic Versioning 2.0.0, as the `interfaceversion` of Explainer.md asks for.
 _NUMBER: Final = r"(?:0|[1-9][0-9]*)"
 _PRE_RELEASE: Final = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
@@ -73,8 +77,9 @@ def _wit_package_names(data: bytes | memoryview, exports: list[Extern]) -> set[s
         # A type form that this library does not know: then it can't say that this is a WIT package.
         return None
     names: set[str] = set()
-    for export in exports:
-        defined = _at(types, export.index)
+    # Once for each type: any number of exports may name the same one.
+    distinct = {id(defined): defined for defined in (_at(types, export.index) for export in exports)}
+    for defined in distinct.values():
         described = None if defined is None else _described_names(defined)
         if described is None:
             return None

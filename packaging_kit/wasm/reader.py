@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from packaging_kit.errors import WasmFormatError
-from packaging_kit.limits import MAX_NAME_SIZE
+from packaging_kit.limits import MAX_NAME_SIZE, MAX_U32
 from packaging_kit.wasm.leb128 import decode_u32
 
 
@@ -38,10 +38,12 @@ class Reader:
         value, self.position = decode_u32(self.data, self.position, self.end)
         return value
 
-    def count(self) -> int:
+    def count(self, max_count: int = MAX_U32) -> int:
         """The length of a vector whose elements take at least one byte each."""
         at = self.position
         value = self.u32()
+        if value > max_count:
+            raise self.malformed(f"a vector of {value} elements is longer than {max_count}", at)
         if value > self.end - self.position:
             raise self.malformed(f"a vector of {value} elements does not fit into its section", at)
         return value

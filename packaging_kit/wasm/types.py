@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from packaging_kit.limits import MAX_TYPE_DEPTH
+from packaging_kit.limits import MAX_TYPE_DEPTH, MAX_TYPES
 from packaging_kit.wasm.core_types import skip_core_type
 from packaging_kit.wasm.externs import (
     CORE_SORTS,
@@ -66,13 +66,17 @@ def read_type_section(reader: Reader) -> list[TypeDefinition]:
             trailing bytes, or more than 100 levels of types.
     """
     section = TypeDefinition(TypeKind.OTHER)
-    scopes = [_Scope(section, reader.count())]
+    scopes = [_Scope(section, reader.count(MAX_TYPES))]
+    declared = 0
     while scopes:
         scope = scopes[-1]
         if scope.declarations == 0:
             scopes.pop()
             continue
         scope.declarations -= 1
+        declared += 1
+        if declared > MAX_TYPES:
+            raise reader.malformed(f"a section declares more than {MAX_TYPES} types")
         inner = _read_type(reader, scope) if len(scopes) == 1 else _read_declaration(reader, scope)
         if inner is not None:
             if len(scopes) > MAX_TYPE_DEPTH:
