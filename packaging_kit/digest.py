@@ -143,15 +143,24 @@ class SideHasher:
 
     def update(self, data: bytes | memoryview, /) -> None:
         """Hand over the next bytes; waits while four pieces are still to be hashed."""
-        if self._thread is None:
-            if len(data) < _WORTH_A_THREAD:
-                self._hasher.update(data)
-                return
-            self._thread = threading.Thread(target=self._run, daemon=True)
-            self._thread.start()
+        if self._thread is None and not self._start(len(data)):
+            self._hasher.update(data)
+            return
         view = memoryview(data)  # ours: what the caller does to its own view is not seen in the thread
         self._places.acquire()
         self._queue.put(view)
+
+    def _start(self, size: int) -> bool:
+        """Start the thread, where that pays and is possible."""
+        if size < _WORTH_A_THREAD:
+            return False
+        thread = threading.Thread(target=self._run, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the system gives no more threads
+            return False
+        self._thread = thread
+        return True
 
     def hexdigest(self) -> str:
         """The digest of everything handed over; nothing may be handed over afterwards."""

@@ -29,6 +29,9 @@ MAX_TYPE_DEPTH: Final = 100
 MAX_NAME_SIZE: Final = 100_000
 """Bytes of one import, export or label name, as wasm-tools limits it."""
 
+MAX_NODES: Final = 1 << 17
+"""Modules and components that an inspection lists."""
+
 # OCI documents (image-spec and distribution-spec leave these to implementations; 4 MiB is what registries take).
 MAX_MANIFEST_SIZE: Final = 4 * MIB
 MAX_MANIFEST_ENTRIES: Final = 10_000

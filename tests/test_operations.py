@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -18,13 +21,22 @@ from packaging_kit import Digest, Form, Input, LayoutPlace, Output, PackOptions,
 from packaging_kit.artifact.licenses import is_license_expression
 from packaging_kit.digest import SideHasher
 from packaging_kit.document import dump_json
-from packaging_kit.errors import ContentError, NotFoundError, PackagingKitError, StoreError, UnavailableError
-from packaging_kit.fragments.explode import explode
+from packaging_kit.errors import (
+    ContentError,
+    NotFoundError,
+    PackagingKitError,
+    StoreError,
+    UnavailableError,
+    WasmFormatError,
+)
+from packaging_kit.fragments.explode import explode, explode_chunks
+from packaging_kit.limits import MAX_NODES
 from packaging_kit.operations.digest import digest_file
+from packaging_kit.operations.inspect import inspect_file
 from packaging_kit.operations.unpack import unpack_fragment
 from packaging_kit.wasm.interface import read_interface
 from tests.conftest import FIXTURES
-from tests.strategies import component, section
+from tests.strategies import CORE_MODULE, component, section
 
 COMPOSED = FIXTURES / "real" / "composed.wasm"
 PROGRAM = [sys.executable, "-c", "from packaging_kit.cli.main import main; main()"]
@@ -125,6 +137,93 @@ def test_what_is_no_plain_file_is_not_replaced_even_by_force(tmp_path: Path) -> 
         packaging_kit.unpack(place, Output(name=str(tmp_path / "fifo"), force=True), Settings())
 
     assert (error.value.code, (tmp_path / "fifo").is_fifo()) == ("output-exists", True)
+
+
+@pytest.mark.parametrize("name", ["composed", "rust"])
+def test_stream_that_is_cut_anywhere_is_refused_or_a_whole_of_its_own(name: str) -> None:
+    data = (FIXTURES / "real" / f"{name}.wasm").read_bytes()
+    offsets = []
+    for end in range(0, len(data), 7):
+        try:
+            offsets.append((explode_chunks([data[:end]]).root == explode(data[:end]).root, end))
+        except WasmFormatError as exc:
+            offsets.append((0 <= exc.offset <= end, end))
+
+    assert [end for is_right, end in offsets if not is_right] == []
+
+
+def test_endless_stream_is_refused_at_its_first_bytes(tmp_path: Path) -> None:
+    class Endless(io.BytesIO):
+        taken = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            self.taken += size or 0
+            return bytes(size or 0)
+
+    stream = Endless()
+    with pytest.raises(WasmFormatError) as error:
+        inspect_file(Input(name="-", stream=stream), Settings(temporary=tmp_path))
+
+    assert (error.value.code, stream.taken <= 1 << 20) == ("wasm-malformed", True)
+
+
+def test_inspection_of_too_many_components_is_refused() -> None:
+    data = b"\0asm\x0d\0\x01\0" + b"\x01\x00" * (MAX_NODES + 1)
+
+    with pytest.raises(WasmFormatError) as error:
+        inspect_file(Input(name="-", stream=io.BytesIO(data)), Settings())
+
+    assert error.value.code == "wasm-too-large"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such locales")
+def test_title_and_tag_are_the_bytes_of_the_name_in_every_locale(tmp_path: Path) -> None:
+    name = str(tmp_path / "xé.wasm")
+    shutil.copy(COMPOSED, name)
+    digests = set()
+    for number, locale in enumerate(({"PYTHONUTF8": "1"}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})):
+        environment = {"PATH": os.environ["PATH"], "LC_ALL": "POSIX", **locale}
+        command = [*PROGRAM, "pack", name, "-o", str(tmp_path / str(number))]
+        result = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=True)
+        digests.add(result.stdout.split()[0])
+
+    assert len(digests) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+def test_command_that_is_told_to_end_leaves_no_temporary_file(tmp_path: Path) -> None:
+    # A sparse layer of 4 GB: the command is in the middle of copying it when it is told.
+    place = pack(tmp_path / "layout", Form.WHOLE)
+    size = 4_000_000_000
+    documents = [path for path in (place.folder / "blobs/sha256").iterdir() if path.stat().st_size < 5_000]
+    (manifest,) = (path for path in documents if b'"layers"' in path.read_bytes())
+    value = json.loads(manifest.read_bytes())
+    value["layers"][0]["size"] = size
+    os.truncate(place.folder / "blobs/sha256" / value["layers"][0]["digest"][7:], size)
+    raw = dump_json(value)
+    (manifest.parent / Digest.of(raw).hex).write_bytes(raw)
+    index = json.loads((place.folder / "index.json").read_bytes())
+    index["manifests"][0] |= {"digest": Digest.of(raw).value, "size": len(raw)}
+    (place.folder / "index.json").write_bytes(dump_json(index))
+    out = tmp_path / "out"
+    out.mkdir()
+    with subprocess.Popen([*PROGRAM, "unpack", str(place.folder), "-o", str(out / "x.wasm")]) as process:
+        while not list(out.iterdir()):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+
+    assert (process.returncode, list(out.iterdir())) == (128 + signal.SIGTERM, [])
+
+
+def test_hasher_without_a_thread_hashes_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    data = bytes(1 << 20)
+
+    assert explode(CORE_MODULE + data).digest == Digest.of(CORE_MODULE + data)
 
 
 def world(name: bytes) -> bytes:

@@ -24,7 +24,6 @@ from packaging_kit.cli.terminal import (
     print_error,
     print_json,
     print_note,
-    report_output_failure,
 )
 from packaging_kit.errors import PackagingKitError, RequestError, UnavailableError
 
@@ -58,9 +57,8 @@ def run() -> None:
     prepare_streams()
     try:
         app()
-    except OSError as exc:
-        # Operations translate their own: this one comes from printing.
-        report_output_failure(exc)
+    except MemoryError:
+        print_note("error[io-error]: not enough memory")
         sys.exit(ExitCode.COULD_NOT)
     except SystemExit:
         if not flush_output():
@@ -197,9 +195,9 @@ def pack(
     options = operation.PackOptions(
         form=Form(form),
         tag=_one_tag(tag, place.tag),
-        title=title,
-        author=author,
-        target=target,
+        title=_text(title),
+        author=_text(author),
+        target=_text(target),
         created=_source_date_epoch() if created is None else created,
         annotations=_annotations(annotation or []),
         use_metadata=not no_metadata,
@@ -327,7 +325,7 @@ def _one_tag(option: str | None, of_place: str | None) -> str | None:
 def _annotations(options: list[str]) -> dict[str, str]:
     annotations = {}
     for option in options:
-        key, equals, value = option.partition("=")
+        key, equals, value = (_text(option) or "").partition("=")
         if not equals or not key:
             raise RequestError("annotation-invalid", f"`{option}` is not of the form KEY=VALUE")
         annotations[key] = value
@@ -335,4 +333,12 @@ def _annotations(options: list[str]) -> dict[str, str]:
 
 
 def _names(option: str | None) -> tuple[str, ...] | None:
-    return None if option is None else tuple(name for name in option.split(",") if name)
+    text = _text(option)
+    return None if text is None else tuple(name for name in text.split(",") if name)
+
+
+def _text(option: str | None) -> str | None:
+    """An argument that goes into a document: its bytes count, not the locale."""
+    from packaging_kit.operations.inputs import utf8
+
+    return None if option is None else utf8(option)

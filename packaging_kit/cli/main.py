@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import signal
+import sys
+from types import FrameType
 
 
 def main() -> None:
@@ -13,4 +16,12 @@ def main() -> None:
 
     gc.freeze()
     gc.enable()
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
+            signal.signal(getattr(signal, name), _end)
     run()
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    """End as if interrupted: what is being written is taken away."""
+    sys.exit(128 + number)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from packaging_kit.cli.exit_codes import ExitCode
-from packaging_kit.errors import PackagingKitError
+from packaging_kit.errors import PackagingKitError, UnavailableError
 
 if TYPE_CHECKING:
     from typing import Self
@@ -40,17 +41,21 @@ def flush_output() -> bool:
     try:
         sys.stdout.flush()
     except OSError as exc:
-        report_output_failure(exc)
+        if not isinstance(exc, BrokenPipeError):
+            print_error(_output_error(exc))
+        # The interpreter flushes once more when it ends, and would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return False
     return True
 
 
-def report_output_failure(exc: OSError) -> None:
-    """Say that standard output takes no more; a reader that went away needs to be told nothing."""
-    if not isinstance(exc, BrokenPipeError):
-        print_note(f"error[io-error]: standard output: {(exc.strerror or str(exc)).lower()}")
-    # The interpreter flushes once more when it ends, and would complain again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _output_error(exc: OSError) -> UnavailableError:
+    return UnavailableError("io-error", f"standard output: {(exc.strerror or str(exc)).lower()}")
+
+
+def _write_error(line: str) -> None:
+    with suppress(OSError):  # there is nowhere left to say it; the exit code does
+        sys.stderr.write(line + "\n")
 
 
 def printable(text: str) -> str:
@@ -65,8 +70,17 @@ def _escape(character: str) -> str:
 
 
 def print_data(line: str) -> None:
-    """One line of data on standard output."""
-    sys.stdout.write(line + "\n")
+    """One line of data on standard output.
+
+    Raises:
+        UnavailableError: `io-error`.
+    """
+    try:
+        sys.stdout.write(line + "\n")
+    except BrokenPipeError:
+        raise  # the reader went away, and needs to be told nothing
+    except OSError as exc:
+        raise _output_error(exc) from exc
 
 
 def print_json(value: object) -> None:
@@ -82,7 +96,7 @@ def _dump(value: object) -> str:
 
 def print_note(line: str) -> None:
     """One line for people, on standard error."""
-    sys.stderr.write(printable(line) + "\n")
+    _write_error(printable(line))
 
 
 def print_error(error: PackagingKitError, *, as_json: bool = False) -> None:
@@ -93,7 +107,7 @@ def print_error(error: PackagingKitError, *, as_json: bool = False) -> None:
             found["hint"] = error.hint
         if error.subject is not None:
             found["file"] = error.subject
-        sys.stderr.write(_dump({"error": found}) + "\n")
+        _write_error(_dump({"error": found}))
         return
     is_said = error.subject is None or f"`{error.subject}`" in error.message
     about = "" if is_said else f"`{error.subject}`: "

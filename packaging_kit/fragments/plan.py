@@ -216,6 +216,7 @@ class _Planner:
         self.module_sizes: dict[Digest, int] = {}
         self._measured: dict[Digest, _Measured] = {}
         self._loaded: dict[Digest, tuple[Skeleton, int]] = {}
+        self._read = 0  # bytes of skeletons
 
     def measure(self, root: Digest) -> dict[Digest, _Measured]:
         stack = [(root, self._load(root))]
@@ -234,8 +235,9 @@ class _Planner:
     def _load(self, digest: Digest) -> Iterator[Digest]:
         """Read and check one skeleton; the digests of those nested in it."""
         size = fragment_size(self._source, digest)
-        # What it stands for is never smaller than a skeleton itself.
-        _check_total(size, len(self._loaded), 0, digest, self._max_size)
+        # The whole is never smaller than all its distinct skeletons together.
+        self._read += size
+        _check_total(self._read, len(self._loaded), 0, digest, self._max_size)
         position = end = None
         for chunk in self._source.iter_blob(digest, size=size):
             at = self.scratch.append(chunk)

@@ -93,7 +93,8 @@ class Walk:
         told = self._tell_module(data, base)
         position = self._position - base
         end = self._ends[-1] - base
-        last_header = len(data) if final else len(data) - _LOOKAHEAD + 1
+        here = len(data)  # an open component's end may lie beyond it
+        last_header = here if final else here - _LOOKAHEAD + 1
         while True:
             while position == end and self._components and position <= len(data):
                 self._tell_literal(data[told:position])
@@ -105,10 +106,10 @@ class Walk:
                 break
             # The common case inline: a component may have a million sections.
             contents = position + 2
-            if contents <= end and (size := data[position + 1]) < 0x80:
+            if contents <= end and contents <= here and (size := data[position + 1]) < 0x80:
                 section_end = contents + size
             else:
-                size, contents = decode_u32(data, position + 1, min(end, len(data)), base)
+                size, contents = decode_u32(data, position + 1, min(end, here), base)
                 section_end = contents + size
             if section_end > end:
                 raise runs_past_end(size, base + position + 1)

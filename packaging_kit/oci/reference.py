@@ -34,4 +34,7 @@ def tag_from_stem(stem: str) -> str:
     Raises:
         RequestError: `tag-invalid`, where that makes no tag: an empty or too long one, or a first `.` or `-`.
     """
-    return check_tag(_NOT_OF_A_TAG.sub("-", stem))
+    tag = _NOT_OF_A_TAG.sub("-", stem)
+    if not is_tag(tag):
+        raise RequestError("tag-invalid", f"the name `{stem}` makes no tag", hint="`--tag TAG`")
+    return tag

@@ -13,9 +13,11 @@ from typing import BinaryIO, Final
 
 from packaging_kit.blobs import Chunk
 from packaging_kit.errors import UnavailableError
-from packaging_kit.limits import CHUNK_SIZE, MIB
+from packaging_kit.fragments.walk import check_whole_size
+from packaging_kit.limits import CHUNK_SIZE, MAX_WHOLE_SIZE, MIB
 from packaging_kit.stores.files import io_errors
 from packaging_kit.stores.scratch import map_file, private_copy
+from packaging_kit.wasm.preamble import PREAMBLE_SIZE, parse_kind
 
 STANDARD_INPUT: Final = "-"
 
@@ -41,7 +43,15 @@ class Input:
     @property
     def file_name(self) -> str | None:
         """The base name; `None` for standard input."""
-        return None if self.is_stream else Path(self.name).name
+        return None if self.is_stream else utf8(Path(self.name).name)
+
+
+def utf8(text: str) -> str:
+    """A file name or argument as the UTF-8 that its bytes are, whatever the locale took them for."""
+    try:
+        return os.fsencode(text).decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text  # no argument of this system, so it was text from the beginning
 
 
 @contextmanager
@@ -79,14 +89,26 @@ def open_chunks(source: Input) -> Iterator[tuple[Chunk | None, Iterator[bytes]]]
 def open_view(source: Input, temporary: Path | None) -> Iterator[Chunk]:
     """The whole input as a view; a stream is first copied to a private file in the folder `temporary`."""
     with open_chunks(source) as (view, chunks):
-        yield private_copy(chunks, temporary) if view is None else view
+        yield private_copy(_plausible(chunks), temporary) if view is None else view
+
+
+def _plausible(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Pass on what may be a whole: a stream may have no end, and the disk has one."""
+    head = b""
+    size = 0
+    for chunk in chunks:
+        if len(head) < PREAMBLE_SIZE and len(head := head + chunk[:PREAMBLE_SIZE]) >= PREAMBLE_SIZE:
+            parse_kind(head)
+        size += len(chunk)
+        check_whole_size(size, MAX_WHOLE_SIZE)
+        yield chunk
 
 
 def _iter_stream(stream: BinaryIO, path: Path) -> Iterator[bytes]:
     with io_errors(path):
         while (chunk := stream.read(CHUNK_SIZE)) != b"":
             if chunk is None:  # not the end: a stream that does not block has nothing yet
-                raise BlockingIOError(errno.EAGAIN, "it has nothing to read at the moment")
+                raise BlockingIOError(errno.EAGAIN, "nothing to read at the moment, and not at its end")
             yield chunk
 
 

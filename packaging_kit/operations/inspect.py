@@ -13,6 +13,7 @@ from packaging_kit.document import Document
 from packaging_kit.errors import WasmFormatError
 from packaging_kit.fragments.explode import explode
 from packaging_kit.fragments.exploded import Exploded
+from packaging_kit.limits import MAX_NODES
 from packaging_kit.oci.manifest import Manifest
 from packaging_kit.operations.inputs import Input, open_view
 from packaging_kit.operations.places import LayoutPlace
@@ -139,6 +140,10 @@ def _find_nodes(view: Chunk, exploded: Exploded) -> Iterator[Node]:
     count = 0
     while pending:
         parent, depth, section = pending.pop()
+        if count + len(pending) >= MAX_NODES:
+            raise WasmFormatError(
+                "wasm-too-large", f"it has more than {MAX_NODES} modules and components to show", offset=section.start
+            )
         found = _look_into(view, section)
         is_module = section.id == SectionId.CORE_MODULE
         digest = exploded.occurrences.get(section.contents) if depth else exploded.digest

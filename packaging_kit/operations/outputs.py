@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,15 +40,16 @@ class Output:
             StoreError: `output-exists`.
             UnavailableError: `io-error`, where the folder is not there.
         """
-        path = Path(self.name)
         if self.stream is not None:
             return
-        if path.exists() and not path.is_file():
-            raise StoreError("output-exists", f"`{path}` is not a plain file")
-        if not self.force and path.exists():
-            raise StoreError("output-exists", f"`{path}` exists", hint="`--force` replaces it")
-        if not path.parent.is_dir():
-            raise UnavailableError("io-error", f"`{path.parent}` is not a folder")
+        path = Path(self.name)
+        with io_errors(path):
+            if self.name.endswith(("/", os.sep)) or (path.exists() and not path.is_file()):
+                raise StoreError("output-exists", f"`{self.name}` is not a plain file", hint="`-` is standard output")
+            if not self.force and path.exists():
+                raise StoreError("output-exists", f"`{path}` exists", hint="`--force` replaces it")
+            if not path.parent.is_dir():
+                raise UnavailableError("io-error", f"`{path.parent}` is not a folder")
 
 
 def write_output(chunks: Iterable[Chunk], output: Output, temporary: Path | None, expected: Expected) -> Blob:

@@ -9,6 +9,7 @@ from pathlib import Path
 from packaging_kit.digest import Digest
 from packaging_kit.errors import RequestError
 from packaging_kit.oci.reference import check_tag
+from packaging_kit.stores.files import io_errors
 from packaging_kit.stores.layout import is_layout
 
 _DIGEST_LIKE = re.compile(r"[a-z0-9]+:")
@@ -54,8 +55,9 @@ def parse_source(text: str) -> Place:
         return prefixed
     if text == "-":
         return FilePlace(text)
-    if Path(text).exists():
-        return LayoutPlace(folder=Path(text)) if Path(text).is_dir() else FilePlace(text)
+    with io_errors(Path(text)):
+        if Path(text).exists():
+            return LayoutPlace(folder=Path(text)) if Path(text).is_dir() else FilePlace(text)
     if (in_layout := _in_layout(text)) is not None:
         return in_layout
     if text.startswith(("/", "./", "../")) or text.endswith((".wasm", ".tar")):
@@ -66,7 +68,7 @@ def parse_source(text: str) -> Place:
     raise RequestError(
         "place-unclear",
         f"`{text}` names nothing that is here, and could be a file or a registry",
-        hint=f"`./{text}` for a file, `docker://{text}` for a registry",
+        hint=f"`./{text}` for a file, `oci:{text}` for a layout, `docker://{text}` for a registry",
     )
 
 
@@ -107,8 +109,9 @@ def _in_layout(text: str) -> LayoutPlace | None:
 
 def _split_layout(text: str) -> LayoutPlace:
     """`DIR`, `DIR:TAG` or `DIR@DIGEST`; a folder that exists may have such characters in its name."""
-    if Path(text).is_dir():
-        return LayoutPlace(folder=Path(text))
+    with io_errors(Path(text)):
+        if Path(text).is_dir():
+            return LayoutPlace(folder=Path(text))
     folder, at, digest = text.rpartition("@")
     if at and _DIGEST_LIKE.match(digest):
         return LayoutPlace(folder=_folder(folder), digest=Digest(digest))

@@ -11,6 +11,8 @@ from packaging_kit.errors import NotFoundError
 from packaging_kit.fragments.explode import explode
 from packaging_kit.fragments.plan import check_modules, make_plan
 from packaging_kit.fragments.reassemble import iter_whole
+from packaging_kit.fragments.walk import check_whole_size
+from packaging_kit.limits import MAX_WHOLE_SIZE
 from packaging_kit.operations.outputs import Expected, Output, write_output
 from packaging_kit.operations.places import LayoutPlace
 from packaging_kit.operations.progress import NO_PROGRESS, Progress, tell
@@ -87,6 +89,7 @@ def iter_component(component: StoredComponent, source: BlobSource, scratch: Scra
         ContentError: `size-mismatch`, before the first byte; and what `reassemble` raises.
     """
     layer = component.layer
+    check_whole_size(layer.size, MAX_WHOLE_SIZE)
     chunks = _iter_stored(component, source, scratch)
     # Who takes them computes sha256; another algorithm is checked here.
     return chunks if layer.digest.algorithm == "sha256" else verified(chunks, layer.digest, layer.size)

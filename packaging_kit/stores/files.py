@@ -177,8 +177,10 @@ class _Flusher:
         self._unflushed += size
         if self._unflushed >= _FLUSH_SIZE and (self._thread is None or not self._thread.is_alive()):
             self._unflushed = 0
-            self._thread = threading.Thread(target=self._flush, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._flush, daemon=True)
+            with suppress(RuntimeError):  # the system gives no more threads: then all is flushed at the end
+                thread.start()
+                self._thread = thread
 
     def wait(self) -> None:
         """Until the descriptor is no longer used."""
@@ -272,9 +274,9 @@ def sync_folder(folder: Path) -> None:
 
 def make_folder(folder: Path) -> None:
     """Make `folder` and what it stands in, durably."""
-    if folder.is_dir():
-        return
     with io_errors(folder):
+        if folder.is_dir():
+            return
         missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     for path in missing:

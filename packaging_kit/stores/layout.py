@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,7 +24,8 @@ _LAYOUT_FILE_SIZE = 4096
 
 def is_layout(folder: Path) -> bool:
     """Whether `folder` calls itself an OCI layout."""
-    return (folder / "oci-layout").is_file()
+    with io_errors(folder):
+        return (folder / "oci-layout").is_file()
 
 
 class LayoutStore(BlobFolder):
@@ -43,7 +45,9 @@ class LayoutStore(BlobFolder):
         try:
             raw = _read_file(folder / "oci-layout", _LAYOUT_FILE_SIZE)
         except NotFoundError as exc:
-            if folder.exists():
+            with io_errors(folder):
+                is_there = folder.exists()
+            if is_there:
                 raise StoreError("layout-invalid", f"`{folder}` is not an OCI layout: no `oci-layout` in it") from exc
             raise NotFoundError("not-found", f"`{folder}` is not there") from exc
         try:
@@ -63,12 +67,14 @@ class LayoutStore(BlobFolder):
         """
         if is_layout(folder):
             return cls.open(folder)
-        if folder.exists():
-            with io_errors(folder):
+        with io_errors(folder):
+            if folder.exists():
+                if not folder.is_dir():
+                    raise StoreError("layout-invalid", f"`{folder}` is not a folder")
                 # Blobs alone are what a writer left behind that did not get to the end.
                 others = {path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY_PREFIX)}
-            if others - {"blobs"}:
-                raise StoreError("layout-invalid", f"`{folder}` is not empty and is not an OCI layout")
+                if others - {"blobs"}:
+                    raise StoreError("layout-invalid", f"`{folder}` is not empty and is not an OCI layout")
         return cls(folder)
 
     @property
@@ -100,10 +106,14 @@ class LayoutStore(BlobFolder):
         """Name things whose blobs were all written.
 
         Raises:
-            StoreError: `tag-exists`; then nothing has changed.
+            StoreError: `tag-exists`, `layout-full`; then nothing has changed.
         """
-        index = self.read_index().value if self.index_path.exists() else Index(manifests=())
+        with io_errors(self.index_path):
+            is_new = not os.path.lexists(self.index_path)
+        index = Index(manifests=()) if is_new else self.read_index().value
         changed = layout.put(index, things, self._subject_of, force=force).to_document()
+        if changed.size > MAX_LAYOUT_INDEX_SIZE or len(changed.value.manifests) > MAX_LAYOUT_INDEX_ENTRIES:
+            raise StoreError("layout-full", f"`{self.index_path}` would be larger than is read")
         self.flush()
         if not is_layout(self.folder):
             write_file(self.folder / "oci-layout", layout.LAYOUT_FILE)
