@@ -47,7 +47,7 @@ tools: $(VENV)/.installed ## install the real tools that tests compare with, int
 	$(BIN)/python -m tests.real.tools install
 
 wheel: $(VENV)/.installed ## build the wheel into dist/
-	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/python -m hatchling build --target wheel --directory dist
 
 clean: ## remove what was built, but not .tools/
 	rm -rf $(VENV) $(DEMO) dist .cache .hypothesis .mypy_cache .ruff_cache
