@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import chain
 
 from packaging_kit.blobs import Chunk, MemoryScratch, Scratch
@@ -123,19 +123,17 @@ class _Split(Visitor):
 
 
 class _Exploder:
-    """Explodes what it is fed; the whole's digest is computed beside the fragments'."""
+    """Explodes what it is fed; the whole's digest is computed elsewhere, side by side."""
 
-    def __init__(self, kind: Kind, content: Content, max_size: int, whole: Hasher, *, size: int | None = None) -> None:
+    def __init__(self, kind: Kind, content: Content, max_size: int, *, size: int | None = None) -> None:
         self._kind = kind
         self._content = content
         self._split = _Split(content)
         self._walk = Walk(self._split, max_size=max_size, size=size)
         self._max_size = max_size
-        self._whole = whole
         self._size = 0
 
     def feed(self, data: Chunk, *, final: bool = False) -> None:
-        self._whole.update(data)
         self._size += len(data)
         if self._kind is Kind.COMPONENT:
             self._walk.feed(data, final=final)
@@ -143,10 +141,10 @@ class _Exploder:
         check_whole_size(self._size, self._max_size)
         self._split.literal(data)
 
-    def finish(self) -> Exploded:
+    def finish(self, whole_hasher: Hasher) -> Exploded:
         split = self._split
         root = split.finish_root(self._size) if self._kind is Kind.COMPONENT else None
-        whole = (Digest.from_hasher(self._whole), self._size)
+        whole = (Digest.from_hasher(whole_hasher), self._size)
         return Exploded(
             kind=self._kind,
             whole=whole,
@@ -171,18 +169,19 @@ def explode(data: Chunk, *, max_size: int = MAX_WHOLE_SIZE, on_bytes: Callable[[
     view = memoryview(data).cast("B")
     kind = parse_kind(view)
     content = Content(view, MemoryScratch())
+    check_whole_size(len(view), max_size)
+    exploder = _Exploder(kind, content, max_size, size=len(view))
     with SideHasher() as whole:
-        exploder = _Exploder(kind, content, max_size, whole, size=len(view))
+        whole.update(view)  # all of it, so that the two never wait for each other
         if on_bytes is None:
-            return _explode(exploder, (), view)
-        return _explode(exploder, _pieces(view, on_bytes), b"")
-
-
-def _pieces(view: memoryview, on_bytes: Callable[[int], None]) -> Iterator[memoryview]:
-    for start in range(0, len(view), _PIECE):
-        piece = view[start : start + _PIECE]
-        yield piece
-        on_bytes(len(piece))
+            exploder.feed(view, final=True)
+            return exploder.finish(whole)
+        for start in range(0, len(view), _PIECE):
+            piece = view[start : start + _PIECE]
+            exploder.feed(piece)
+            on_bytes(len(piece))
+        exploder.feed(b"", final=True)
+        return exploder.finish(whole)
 
 
 def explode_chunks(
@@ -202,15 +201,13 @@ def explode_chunks(
         head += chunk
     kind = parse_kind(head)
     content = Content(None, scratch or MemoryScratch())
+    exploder = _Exploder(kind, content, max_size)
     with SideHasher() as whole:
-        return _explode(_Exploder(kind, content, max_size, whole), chain((head,), rest), b"")
-
-
-def _explode(exploder: _Exploder, chunks: Iterable[Chunk], last: Chunk) -> Exploded:
-    for chunk in chunks:
-        exploder.feed(chunk)
-    exploder.feed(last, final=True)
-    return exploder.finish()
+        for chunk in chain((head,), rest):
+            whole.update(chunk)
+            exploder.feed(chunk)
+        exploder.feed(b"", final=True)
+        return exploder.finish(whole)
 
 
 def check_framing(data: Chunk, *, max_size: int = MAX_WHOLE_SIZE) -> Kind:
