@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from packaging_kit.fragments.exploded import Exploded as Exploded
     from packaging_kit.fragments.exploded import Fragment as Fragment
     from packaging_kit.fragments.exploded import FragmentKind as FragmentKind
-    from packaging_kit.fragments.plan import Span as Span
-    from packaging_kit.fragments.plan import SpanKind as SpanKind
     from packaging_kit.fragments.plan import spans as spans
     from packaging_kit.fragments.reassemble import reassemble as reassemble
+    from packaging_kit.fragments.spans import Span as Span
+    from packaging_kit.fragments.spans import SpanKind as SpanKind
     from packaging_kit.fragments.whole import Whole as Whole
     from packaging_kit.fragments.whole import open_whole as open_whole
     from packaging_kit.operations.inputs import Input as Input
@@ -66,8 +66,9 @@ _HOMES = {
     ),
     "fragments.explode": ("explode", "explode_chunks"),
     "fragments.exploded": ("Exploded", "Fragment", "FragmentKind"),
-    "fragments.plan": ("Span", "SpanKind", "spans"),
+    "fragments.plan": ("spans",),
     "fragments.reassemble": ("reassemble",),
+    "fragments.spans": ("Span", "SpanKind"),
     "fragments.whole": ("Whole", "open_whole"),
     "operations.inputs": ("Input",),
     "operations.outputs": ("Output",),

@@ -16,8 +16,9 @@ from packaging_kit.digest import Digest
 from packaging_kit.errors import NotFoundError, PackagingKitError, SkeletonError, WasmFormatError
 from packaging_kit.fragments.explode import check_framing, explode, explode_chunks
 from packaging_kit.fragments.exploded import Exploded
-from packaging_kit.fragments.plan import SpanKind, make_plan, spans
+from packaging_kit.fragments.plan import make_plan, spans
 from packaging_kit.fragments.reassemble import reassemble
+from packaging_kit.fragments.spans import SpanKind
 from packaging_kit.fragments.whole import open_whole
 from packaging_kit.stores.memory import MemoryStore
 from packaging_kit.stores.scratch import FileScratch

@@ -8,42 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import NamedTuple
 
 from packaging_kit.blobs import BlobSource, Chunk, MemoryScratch, Scratch
 from packaging_kit.digest import Digest
 from packaging_kit.errors import NotFoundError, SkeletonError
 from packaging_kit.fragments.skeleton import Skeleton, literal_bytes, not_canonical, parse_skeleton
+from packaging_kit.fragments.spans import Span, SpanKind, skeleton_parts
 from packaging_kit.limits import MAX_DEPTH, MAX_SPANS, MAX_WHOLE_SIZE
 from packaging_kit.wasm.preamble import CORE_MODULE_PREAMBLE, PREAMBLE_SIZE
-
-
-class SpanKind(Enum):
-    """Where the bytes of a span are: in a skeleton (or made from one), or in a module fragment."""
-
-    LITERAL = "literal"
-    MODULE = "module"
-
-
-class Span(NamedTuple):
-    """A byte range of the whole; the spans of a whole tile it.
-
-    Attributes:
-        start: offset in the whole.
-        end: offset after the last byte.
-        kind: literal or module.
-        digest: of the blob that the bytes come from: a skeleton, a module, or a root that is its own skeleton.
-        offset: in that blob, of the first byte; of the external section, where `header` is not empty.
-        header: the bytes themselves, where they were made from an external section.
-    """
-
-    start: int
-    end: int
-    kind: SpanKind
-    digest: Digest
-    offset: int
-    header: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,37 +76,17 @@ class Plan:
             yield Span(0, self.size, SpanKind.LITERAL, self.root, 0)
             return
         start = 0
-        stack = [_parts(self._measured[self.root].skeleton)]
+        stack = [skeleton_parts(self._measured[self.root].skeleton)]
         while stack:
             part = next(stack[-1], None)
             if part is None:
                 stack.pop()
             elif isinstance(part, Digest):
-                stack.append(_parts(self._measured[part].skeleton))
+                stack.append(skeleton_parts(self._measured[part].skeleton))
             else:
                 size, kind, digest, offset, header = part
                 yield Span(start, start + size, kind, digest, offset, header)
                 start += size
-
-
-_Part = tuple[int, SpanKind, Digest, int, bytes]
-
-
-def _parts(skeleton: Skeleton) -> Iterator[_Part | Digest]:
-    """What a skeleton stands for, in order: spans without their place, and the skeletons inside it."""
-    position = 0
-    for external in skeleton.externals:
-        if position < external.start:
-            yield external.start - position, SpanKind.LITERAL, skeleton.digest, position, b""
-        header = external.header
-        yield len(header), SpanKind.LITERAL, skeleton.digest, external.start, header
-        if external.is_module:
-            yield external.size, SpanKind.MODULE, external.digest, 0, b""
-        else:
-            yield external.digest
-        position = external.end
-    if position < skeleton.size:
-        yield skeleton.size - position, SpanKind.LITERAL, skeleton.digest, position, b""
 
 
 def make_plan(

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from packaging_kit.blobs import BlobSource, Scratch
 from packaging_kit.digest import Digest
-from packaging_kit.fragments.plan import Plan, Span, SpanKind, check_module_head, check_modules, make_plan
+from packaging_kit.fragments.plan import Plan, check_module_head, check_modules, make_plan
+from packaging_kit.fragments.spans import Span, SpanKind
 from packaging_kit.limits import CHUNK_SIZE, MAX_WHOLE_SIZE
 from packaging_kit.wasm.preamble import PREAMBLE_SIZE
 

@@ -9,14 +9,8 @@ from collections.abc import Iterator
 from packaging_kit.blobs import BlobSource, Scratch
 from packaging_kit.digest import Digest
 from packaging_kit.errors import ContentError
-from packaging_kit.fragments.plan import (
-    Span,
-    SpanKind,
-    check_module_head,
-    check_modules,
-    make_plan,
-    verify_core_module,
-)
+from packaging_kit.fragments.plan import check_module_head, check_modules, make_plan, verify_core_module
+from packaging_kit.fragments.spans import Span, SpanKind
 from packaging_kit.limits import KIB, MAX_WHOLE_SIZE
 from packaging_kit.wasm.preamble import PREAMBLE_SIZE
 

@@ -52,12 +52,22 @@ class Descriptor:
             "digest": self.digest.value,
             "size": self.size,
         }
-        if self.annotations:
-            document["annotations"] = dict(self.annotations)
-        if self.artifact_type is not None:
-            document["artifactType"] = self.artifact_type
-        return document
+        return document | optional_json(self.annotations, self.artifact_type)
 
     @property
     def blob(self) -> Blob:
         return Blob(self.digest, self.size)
+
+
+def optional_json(
+    annotations: Mapping[str, str], artifact_type: str | None, subject: Descriptor | None = None
+) -> dict[str, Any]:
+    """The fields that are absent where there is nothing to say, never null or empty."""
+    fields: dict[str, Any] = {}
+    if annotations:
+        fields["annotations"] = dict(annotations)
+    if artifact_type is not None:
+        fields["artifactType"] = artifact_type
+    if subject is not None:
+        fields["subject"] = subject.to_json()
+    return fields

@@ -9,7 +9,7 @@ from typing import Any, Final
 from packaging_kit.document import Document, dump_json, parse_json
 from packaging_kit.errors import DocumentError
 from packaging_kit.limits import MAX_MANIFEST_ENTRIES, MAX_MANIFEST_SIZE
-from packaging_kit.oci.descriptor import Descriptor
+from packaging_kit.oci.descriptor import Descriptor, optional_json
 from packaging_kit.oci.fields import Fields
 from packaging_kit.oci.media_types import IMAGE_INDEX
 
@@ -41,12 +41,7 @@ class Index:
             "mediaType": IMAGE_INDEX,
             "schemaVersion": 2,
         }
-        if self.annotations:
-            value["annotations"] = dict(self.annotations)
-        if self.artifact_type is not None:
-            value["artifactType"] = self.artifact_type
-        if self.subject is not None:
-            value["subject"] = self.subject.to_json()
+        value |= optional_json(self.annotations, self.artifact_type, self.subject)
         return Document(dump_json(value), self)
 
 

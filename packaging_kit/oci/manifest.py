@@ -8,7 +8,7 @@ from typing import Any
 
 from packaging_kit.document import Document, dump_json, parse_json
 from packaging_kit.errors import DocumentError
-from packaging_kit.oci.descriptor import Descriptor
+from packaging_kit.oci.descriptor import Descriptor, optional_json
 from packaging_kit.oci.fields import Fields
 from packaging_kit.oci.media_types import IMAGE_MANIFEST
 
@@ -43,12 +43,7 @@ class Manifest:
             "mediaType": IMAGE_MANIFEST,
             "schemaVersion": 2,
         }
-        if self.annotations:
-            value["annotations"] = dict(self.annotations)
-        if self.artifact_type is not None:
-            value["artifactType"] = self.artifact_type
-        if self.subject is not None:
-            value["subject"] = self.subject.to_json()
+        value |= optional_json(self.annotations, self.artifact_type, self.subject)
         return Document(dump_json(value), self)
 
 
