@@ -30,7 +30,7 @@ class StoreContract:
 
     @pytest.fixture
     def store(self) -> Store:
-        raise NotImplementedError
+        raise NotImplementedError("each implementation supplies its own")
 
     @abstractmethod
     def damage(self, store: Store, digest: Digest, data: bytes) -> None:

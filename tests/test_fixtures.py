@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def _packed(name: str, folder: Path) -> LayoutStore:
     return LayoutStore.open(folder / "layout")
 
 
-def _code(work) -> str:  # type: ignore[no-untyped-def]
+def _code(work: Callable[[], object]) -> str:
     try:
         work()
     except PackagingKitError as exc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -118,7 +119,7 @@ def test_explode_refuses_exactly_the_spans_that_reassembly_refuses(
     assert _is_refused(lambda: explode(whole)) == _is_refused(lambda: make_plan(exploded.root, exploded))
 
 
-def _is_refused(work) -> bool:  # type: ignore[no-untyped-def]
+def _is_refused(work: Callable[[], object]) -> bool:
     try:
         work()
     except PackagingKitError as exc:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import permutations
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -79,7 +80,7 @@ _things = st.builds(
 
 
 @given(st.lists(_things, max_size=6, unique_by=lambda item: item.tag), st.randoms(use_true_random=False))
-def test_same_set_in_any_order_and_in_any_portions_gives_the_same_bytes(things: list[Tagged], random) -> None:  # type: ignore[no-untyped-def]
+def test_same_set_in_any_order_and_in_any_portions_gives_the_same_bytes(things: list[Tagged], random: Random) -> None:
     shuffled = list(things)
     random.shuffle(shuffled)
     at_once = put(EMPTY, things, no_subjects, force=False)

@@ -18,10 +18,11 @@ from packaging_kit import Digest, Form, Input, LayoutPlace, Output, PackOptions,
 from packaging_kit.artifact.unpack import find_component
 from packaging_kit.oci.wasm_config import ComponentConfig, parse_wasm_config
 from packaging_kit.operations.inspect import inspect_file
+from tests.conftest import FIXTURES
 from tests.real import components
 from tests.real.needs import need_component, need_tool
 
-REAL = Path(__file__).resolve().parents[1] / "fixtures" / "real"
+REAL = FIXTURES / "real"
 NAMES = ("rust", "c", "composed", *components.NAMES)
 TAG = "v"
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from tests.conftest import REPOSITORY
+
 INPUTS = ("real/composed.wasm", "vectors/oci/metadata/input.wasm", "vectors/oci/wit-package/input.wasm")
 
 # The library needs nothing but Python, so that any version can run it as it is.

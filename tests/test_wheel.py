@@ -5,7 +5,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from tests.conftest import REPOSITORY
 
 
 def test_wheel_carries_the_package_its_types_and_schemas_alone(tmp_path: Path) -> None:

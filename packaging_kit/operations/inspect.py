@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from packaging_kit.artifact.annotations import read_metadata
-from packaging_kit.artifact.unpack import find_component
 from packaging_kit.blobs import Blob, Chunk
 from packaging_kit.digest import Digest
 from packaging_kit.document import Document
@@ -18,8 +17,7 @@ from packaging_kit.oci.manifest import Manifest
 from packaging_kit.operations.inputs import Input, open_view
 from packaging_kit.operations.places import LayoutPlace
 from packaging_kit.operations.settings import Settings
-from packaging_kit.operations.unpack import read_component
-from packaging_kit.stores.layout import LayoutStore
+from packaging_kit.operations.unpack import open_component, read_component
 from packaging_kit.wasm.custom import Producers, iter_custom_sections, parse_own_name, parse_producers
 from packaging_kit.wasm.interface import ComponentInterface, read_interface
 from packaging_kit.wasm.preamble import Kind
@@ -101,8 +99,7 @@ def inspect_file(source: Input, settings: Settings) -> Inspection:
 
 def inspect_place(place: LayoutPlace, name: str, settings: Settings) -> Inspection:
     """Inspect the component at a place; it is verified first. Raises as `unpack` does."""
-    store = LayoutStore.open(place.folder)
-    component = find_component(store, store.find(place.tag, place.digest))
+    store, component = open_component(place)
     return _inspect(name, read_component(component, store, settings), component.manifest)
 
 

@@ -91,6 +91,16 @@ class Expected:
         return check_blob(actual, digest=self.digest, size=self.size, what="the whole")
 
 
+def verified_copy(chunks: Iterable[Chunk], temporary: Path | None, expected: Expected) -> tuple[memoryview, Blob]:
+    """The bytes of `chunks` as a view that nobody else can change, and what they turned out to be.
+
+    Raises:
+        ContentError: `digest-mismatch`, `size-mismatch`.
+    """
+    view = private_copy(chunks, temporary)
+    return view, expected.check(Blob(Digest.of(view), len(view)))
+
+
 def _write_all(stream: BinaryIO, data: memoryview) -> None:
     """Write all of `data`: a stream without a buffer may take only a part at a time."""
     while data:
@@ -101,8 +111,7 @@ def _write_all(stream: BinaryIO, data: memoryview) -> None:
 
 
 def _write_stream(chunks: Iterable[Chunk], stream: BinaryIO, temporary: Path | None, expected: Expected) -> Blob:
-    view = private_copy(chunks, temporary)
-    blob = expected.check(Blob(Digest.of(view), len(view)))
+    view, blob = verified_copy(chunks, temporary, expected)
     with io_errors(Path("standard output")):
         for start in range(0, len(view), CHUNK_SIZE):
             _write_all(stream, view[start : start + CHUNK_SIZE])

@@ -13,12 +13,18 @@ from packaging_kit.fragments.plan import check_modules, make_plan
 from packaging_kit.fragments.reassemble import iter_whole
 from packaging_kit.fragments.walk import check_whole_size
 from packaging_kit.limits import MAX_WHOLE_SIZE
-from packaging_kit.operations.outputs import Expected, Output, write_output
+from packaging_kit.operations.outputs import Expected, Output, verified_copy, write_output
 from packaging_kit.operations.places import LayoutPlace
 from packaging_kit.operations.progress import NO_PROGRESS, Progress, tell
 from packaging_kit.operations.settings import Settings
 from packaging_kit.stores.layout import LayoutStore
-from packaging_kit.stores.scratch import FileScratch, private_copy
+from packaging_kit.stores.scratch import FileScratch
+
+
+def open_component(place: LayoutPlace) -> tuple[LayoutStore, StoredComponent]:
+    """The component that a place names, and the layout that it is in; raises as `unpack` does."""
+    store = LayoutStore.open(place.folder)
+    return store, find_component(store, store.find(place.tag, place.digest))
 
 
 def unpack(place: LayoutPlace, output: Output, settings: Settings, progress: Progress = NO_PROGRESS) -> Blob:
@@ -34,8 +40,7 @@ def unpack(place: LayoutPlace, output: Output, settings: Settings, progress: Pro
         UnavailableError: `io-error`.
     """
     output.check()
-    store = LayoutStore.open(place.folder)
-    component = find_component(store, store.find(place.tag, place.digest))
+    store, component = open_component(place)
     layer = component.layer
     progress.start("unpack", layer.size)
     with FileScratch(settings.temporary) as scratch:
@@ -50,8 +55,7 @@ def unpack_fragment(place: LayoutPlace, fragment: Digest, output: Output, settin
         NotFoundError: `fragment-missing`, where the component has no such module; and as `unpack` does.
     """
     output.check()
-    store = LayoutStore.open(place.folder)
-    component = find_component(store, store.find(place.tag, place.digest))
+    store, component = open_component(place)
     with FileScratch(settings.temporary) as scratch:
         # Where the whole is stored, its own bytes are the source: they are there in every form but `split`.
         source: BlobSource
@@ -70,8 +74,8 @@ def unpack_fragment(place: LayoutPlace, fragment: Digest, output: Output, settin
 def read_component(component: StoredComponent, source: BlobSource, settings: Settings) -> memoryview:
     """A stored component as one verified view; raises as `unpack` does."""
     with FileScratch(settings.temporary) as scratch:
-        view = private_copy(iter_component(component, source, scratch), settings.temporary)
-    expected_of(component).check(Blob(Digest.of(view), len(view)))
+        chunks = iter_component(component, source, scratch)
+        view, _ = verified_copy(chunks, settings.temporary, expected_of(component))
     return view
 
 

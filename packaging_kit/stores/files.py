@@ -52,8 +52,11 @@ def io_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        reason = (exc.strerror or str(exc)).lower()
-        raise UnavailableError("io-error", f"`{path}`: {reason}") from exc
+        raise _io_error(path, exc) from exc
+
+
+def _io_error(path: Path, exc: OSError) -> UnavailableError:
+    return UnavailableError("io-error", f"`{path}`: {(exc.strerror or str(exc)).lower()}")
 
 
 def open_plain(path: Path) -> int:
@@ -66,18 +69,22 @@ def open_plain(path: Path) -> int:
     """
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
-            raise StoreError("layout-invalid", f"`{path}` is not a plain file")
+            raise _not_plain(path)
         descriptor = os.open(path, _OPEN_FLAGS)
     except (FileNotFoundError, NotADirectoryError) as exc:
         raise NotFoundError("not-found", f"`{path}` is not there") from exc
     except OSError as exc:
         if exc.errno == errno.ELOOP:
-            raise StoreError("layout-invalid", f"`{path}` is not a plain file") from exc
-        raise UnavailableError("io-error", f"`{path}`: {(exc.strerror or str(exc)).lower()}") from exc
+            raise _not_plain(path) from exc
+        raise _io_error(path, exc) from exc
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise StoreError("layout-invalid", f"`{path}` is not a plain file")
+        raise _not_plain(path)
     return descriptor
+
+
+def _not_plain(path: Path) -> StoreError:
+    return StoreError("layout-invalid", f"`{path}` is not a plain file")
 
 
 def iter_plain(path: Path, start: int = 0, end: int | None = None) -> Iterator[bytes]:
