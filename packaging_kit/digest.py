@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from packaging_kit.errors import ContentError, RequestError
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _WORTH_A_THREAD = 1 << 18  # bytes at a time from which on a thread pays
 _PIECE = 1 << 20  # bytes that are hashed before an abandoned hasher notices
 _PIECES_WAITING = 4
+
+ALGORITHMS: Final = ("sha256", "sha512")
+"""Those that the image spec registers; what we write ourselves is always sha256."""
 
 _FORM = re.compile(r"(sha256):([0-9a-f]{64})|(sha512):([0-9a-f]{128})")
 
@@ -46,14 +49,14 @@ class Digest:
             raise RequestError("digest-invalid", f"`{self.value[:200]}` is not a digest", hint="sha256:<64 hex>")
 
     @classmethod
-    def of(cls, data: bytes | memoryview) -> Self:
-        """The sha256 digest of `data`."""
-        return cls.from_hasher(hashlib.sha256(data))
+    def of(cls, data: bytes | memoryview, algorithm: str = "sha256") -> Self:
+        """The digest of `data`."""
+        return cls.from_hasher(hashlib.new(algorithm, data, usedforsecurity=True), algorithm)
 
     @classmethod
-    def from_hasher(cls, hasher: Hasher) -> Self:
-        """The digest that a sha256 hasher has come to."""
-        return cls("sha256:" + hasher.hexdigest())
+    def from_hasher(cls, hasher: Hasher, algorithm: str = "sha256") -> Self:
+        """The digest that a hasher of `algorithm` has come to."""
+        return cls(f"{algorithm}:{hasher.hexdigest()}")
 
     @classmethod
     def from_raw(cls, raw: bytes) -> Self:
@@ -121,14 +124,14 @@ def _size_mismatch(digest: Digest, expected: int, actual: int) -> ContentError:
 
 
 class SideHasher:
-    """A sha256 hasher that works in a thread of its own once there is much to hash.
+    """A hasher that works in a thread of its own once there is much to hash.
 
     `hashlib` lets other threads run while it hashes. What is handed to `update` must not change
     afterwards. Used in a `with` statement, at whose end the thread is gone.
     """
 
-    def __init__(self) -> None:
-        self._hasher = hashlib.sha256()
+    def __init__(self, algorithm: str = "sha256") -> None:
+        self._hasher = hashlib.new(algorithm, usedforsecurity=True)
         self._queue: queue.SimpleQueue[memoryview | None] = queue.SimpleQueue()
         self._places = threading.Semaphore(_PIECES_WAITING)
         self._abandoned = False

@@ -37,6 +37,9 @@ MAX_MANIFEST_SIZE: Final = 4 * MIB
 MAX_MANIFEST_ENTRIES: Final = 10_000
 MAX_LAYOUT_INDEX_SIZE: Final = 256 * MIB
 MAX_LAYOUT_INDEX_ENTRIES: Final = 1_000_000
+MAX_INDEX_DEPTH: Final = 16
+"""Indexes inside indexes; nobody writes more than two."""
+MAX_ARCHIVE_MEMBERS: Final = 1_000_000
 MAX_JSON_DEPTH: Final = 64
 MAX_JSON_INTEGER: Final = (1 << 63) - 1
 

@@ -203,40 +203,33 @@ TWO = Index(manifests=(of_tag(WHOLE, "v1"), of_tag(OTHER, "v2"), SKELETON))
 
 
 @pytest.mark.parametrize(
-    ("index", "tag", "digest", "expected"),
+    ("index", "tag", "expected"),
     [
-        (TWO, "v2", None, of_tag(OTHER, "v2")),
-        (TWO, None, SKELETON.digest, SKELETON),
-        (TWO, None, WHOLE.digest, of_tag(WHOLE, "v1")),
-        (Index(manifests=(of_tag(WHOLE, "v1"), SKELETON)), None, None, of_tag(WHOLE, "v1")),
-        (Index(manifests=(WHOLE,)), None, None, WHOLE),
+        (TWO, "v2", of_tag(OTHER, "v2")),
+        (Index(manifests=(of_tag(WHOLE, "v1"), SKELETON)), None, of_tag(WHOLE, "v1")),
+        (Index(manifests=(WHOLE,)), None, WHOLE),
     ],
-    ids=["by tag", "by digest", "a tagged one by digest", "the only tag", "the only entry"],
+    ids=["by tag", "the only tag", "the only entry"],
 )
-def test_entry_is_found(index: Index, tag: str | None, digest: Digest | None, expected: Descriptor) -> None:
-    assert find(index, tag, digest) == expected
+def test_entry_is_found(index: Index, tag: str | None, expected: Descriptor) -> None:
+    assert find(index, tag) == expected
 
 
 @pytest.mark.parametrize(
-    ("index", "tag", "digest"),
-    [
-        (TWO, "v3", None),
-        (TWO, None, SPLIT.digest),
-        (EMPTY, None, None),
-        (Index(manifests=(WHOLE, OTHER)), None, None),
-    ],
-    ids=["no such tag", "no such digest", "nothing there", "no tags"],
+    ("index", "tag"),
+    [(TWO, "v3"), (EMPTY, None), (Index(manifests=(WHOLE, OTHER)), None)],
+    ids=["no such tag", "nothing there", "no tags"],
 )
-def test_entry_that_is_not_there_is_not_found(index: Index, tag: str | None, digest: Digest | None) -> None:
+def test_entry_that_is_not_there_is_not_found(index: Index, tag: str | None) -> None:
     with pytest.raises(NotFoundError) as error:
-        find(index, tag, digest)
+        find(index, tag)
 
     assert error.value.code == "not-found"
 
 
 def test_several_tags_are_ambiguous_and_the_hint_lists_them() -> None:
     with pytest.raises(RequestError) as error:
-        find(TWO, None, None)
+        find(TWO, None)
 
     assert (error.value.code, error.value.hint) == ("tag-ambiguous", "its tags: `v1`, `v2`")
 
@@ -245,7 +238,7 @@ def test_hint_lists_no_more_than_20_tags() -> None:
     index = _put(EMPTY, *(Tagged(f"v{number}", WHOLE) for number in range(30)))
 
     with pytest.raises(NotFoundError) as error:
-        find(index, "x", None)
+        find(index, "x")
 
     assert (error.value.hint or "").endswith("and 10 more")
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from packaging_kit.blobs import MemoryScratch, Scratch
 from packaging_kit.errors import NotFoundError, StoreError, UnavailableError
 from packaging_kit.stores.files import (
-    TEMPORARY_PREFIX,
     AtomicFile,
     io_errors,
     iter_plain,
@@ -21,6 +20,7 @@ from packaging_kit.stores.files import (
     plain_size,
     write_file,
 )
+from packaging_kit.stores.locks import TEMPORARY_PREFIX
 from packaging_kit.stores.scratch import FileScratch, private_copy
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -10,9 +11,11 @@ from packaging_kit.digest import Digest
 from packaging_kit.errors import NotFoundError, RequestError, StoreError
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.index import Index
-from packaging_kit.oci.media_types import OWN_REFERRERS, REF_NAME
+from packaging_kit.oci.media_types import INDEXES, OWN_REFERRERS, REF_NAME
 
 LAYOUT_FILE: Final = b'{"imageLayoutVersion":"1.0.0"}'
+
+_FALLBACK_TAG = re.compile(r"(?:sha256-[0-9a-f]{64})|(?:sha512-[0-9a-f]{128})")
 
 SubjectOf = Callable[[Descriptor], Digest | None]
 """What a manifest or index refers to."""
@@ -32,23 +35,30 @@ def tags(index: Index) -> dict[str, Descriptor]:
     return {entry.annotations[REF_NAME]: entry for entry in index.manifests if REF_NAME in entry.annotations}
 
 
-def find(index: Index, tag: str | None, digest: Digest | None) -> Descriptor:
-    """The entry that a place names; without tag and digest the only tagged one.
+def is_referrers_list(entry: Descriptor) -> bool:
+    """Whether this is the fallback tag of a subject (distribution-spec, "Referrers Tag Schema")."""
+    is_fallback = _FALLBACK_TAG.fullmatch(entry.annotations.get(REF_NAME, "")) is not None
+    return is_fallback and entry.media_type in INDEXES
+
+
+def fallback_tag(subject: Digest) -> str:
+    """The tag under which others list what refers to `subject`."""
+    return subject.value.replace(":", "-")
+
+
+def find(index: Index, tag: str | None) -> Descriptor:
+    """What a tag names; without one the only tagged entry.
 
     Raises:
         NotFoundError: `not-found`.
         RequestError: `tag-ambiguous`.
     """
     tagged = tags(index)
-    if digest is not None:
-        for entry in index.manifests:
-            if entry.digest == digest:
-                return entry
-        raise NotFoundError("not-found", f"the layout has no entry {digest}")
     if tag is not None:
         if tag not in tagged:
             raise NotFoundError("not-found", f"the layout has no tag `{tag}`", hint=_list(tagged))
         return tagged[tag]
+    tagged = {tag: entry for tag, entry in tagged.items() if not is_referrers_list(entry)}
     if len(tagged) == 1:
         return next(iter(tagged.values()))
     if not tagged and len(index.manifests) == 1:
@@ -58,10 +68,15 @@ def find(index: Index, tag: str | None, digest: Digest | None) -> Descriptor:
     raise RequestError("tag-ambiguous", f"the layout has {len(tagged)} tags", hint=_list(tagged))
 
 
-def put(index: Index, things: Iterable[Tagged], subject_of: SubjectOf, *, force: bool) -> Index:
+def put(
+    index: Index, things: Iterable[Tagged], subject_of: SubjectOf, *, force: bool, without: Collection[Digest] = ()
+) -> Index:
     """`index` with `things` in it, sorted: tagged entries by tag, then the others by digest.
 
     A tag that moves takes along the entries of our own referrers to what it named before.
+
+    Args:
+        without: untagged entries that have no use any longer.
 
     Raises:
         StoreError: `tag-exists`, where a tag names something else and `force` is not set.
@@ -84,9 +99,34 @@ def put(index: Index, things: Iterable[Tagged], subject_of: SubjectOf, *, force:
     entries = [*kept, *(_with_tag(thing.descriptor, thing.tag) for thing in put_in.values())]
     tagged = {entry.digest for entry in entries if REF_NAME in entry.annotations}
     entries += (entry for entry in untagged.values() if entry.digest not in tagged)
+    entries = [entry for entry in entries if entry.digest not in without or REF_NAME in entry.annotations]
     left -= tagged
     if left:
         entries = [entry for entry in entries if not _is_own_referrer(entry, left, subject_of)]
+    return _sorted(index, entries)
+
+
+def remove_tags(index: Index, unwanted: Collection[str], subject_of: SubjectOf) -> Index:
+    """`index` without these tags, and without our own referrers to what no other tag names.
+
+    Raises:
+        NotFoundError: `not-found`, where a tag is not there.
+    """
+    tagged = tags(index)
+    for tag in unwanted:
+        if tag not in tagged:
+            raise NotFoundError("not-found", f"the layout has no tag `{tag}`", hint=_list(tagged))
+    entries = [entry for entry in index.manifests if entry.annotations.get(REF_NAME) not in unwanted]
+    left = {tagged[tag].digest for tag in unwanted} - {entry.digest for entry in entries}
+    return _sorted(index, [entry for entry in entries if not _is_own_referrer(entry, left, subject_of)])
+
+
+def keep_only(index: Index, kept: Collection[Digest]) -> Index:
+    """`index` with its tagged entries, and those of the others that are `kept`."""
+    return _sorted(index, [e for e in index.manifests if REF_NAME in e.annotations or e.digest in kept])
+
+
+def _sorted(index: Index, entries: Iterable[Descriptor]) -> Index:
     return replace(index, manifests=tuple(sorted(entries, key=_order)))
 
 

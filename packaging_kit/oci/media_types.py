@@ -8,6 +8,16 @@ IMAGE_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 IMAGE_INDEX: Final = "application/vnd.oci.image.index.v1+json"
 EMPTY: Final = "application/vnd.oci.empty.v1+json"
 
+DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_INDEX: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
+ARTIFACT_MANIFEST: Final = "application/vnd.oci.artifact.manifest.v1+json"
+
+MANIFESTS: Final = frozenset((IMAGE_MANIFEST, DOCKER_MANIFEST, ARTIFACT_MANIFEST))
+"""Documents that name content; the last was in image-spec 1.1's release candidates, and is still about."""
+INDEXES: Final = frozenset((IMAGE_INDEX, DOCKER_INDEX))
+"""Documents that name other documents."""
+DOCUMENTS: Final = MANIFESTS | INDEXES
+
 WASM: Final = "application/wasm"
 WASM_CONFIG: Final = "application/vnd.wasm.config.v0+json"
 
@@ -17,6 +27,7 @@ WHOLE_CONFIG: Final = "application/vnd.packaging-kit.component.whole-config.v0+j
 WHOLE_MANIFEST: Final = "application/vnd.packaging-kit.component.whole-manifest.v0+json"
 SPLIT_INDEX: Final = "application/vnd.packaging-kit.component.split.v0"
 DELTA_ARTIFACT: Final = "application/vnd.packaging-kit.component.delta.v0"
+DELTA_CONFIG: Final = "application/vnd.packaging-kit.component.delta.config.v0+json"
 
 OWN_REFERRERS: Final = frozenset((SKELETON_ARTIFACT, SPLIT_INDEX, DELTA_ARTIFACT))
 """Artifact types of what this toolkit attaches to a whole artifact."""

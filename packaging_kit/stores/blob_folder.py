@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from packaging_kit.blobs import Blob, BlobSink, BlobSource, Chunk, check_blob
-from packaging_kit.digest import Digest
-from packaging_kit.errors import ContentError, NotFoundError, StoreError
+from packaging_kit.digest import ALGORITHMS, Digest
+from packaging_kit.errors import ContentError, NotFoundError, RequestError, StoreError
 from packaging_kit.stores.files import (
     AtomicFile,
     io_errors,
     iter_plain,
+    list_plain,
     make_folder,
     plain_size,
     sync_folder,
@@ -55,20 +56,40 @@ class BlobFolder(BlobSource, BlobSink):
         return True
 
     def write_blob(self, chunks: Iterable[Chunk], expected: Blob | None = None) -> Blob:
-        folder = self.folder / "blobs" / "sha256"
+        algorithm = "sha256" if expected is None else expected.digest.algorithm
+        folder = self.folder / "blobs" / algorithm
         if expected is not None and self.holds_blob(expected):
             # Whoever wrote it may not have come to making its name durable.
             self._unflushed.add(folder)
             return expected
-        _check_no_link(folder)
+        check_no_link(folder)
         make_folder(folder)
         with AtomicFile(folder) as file:
-            blob = write_chunks(file, chunks)
+            blob = write_chunks(file, chunks, algorithm)
             if expected is not None:
                 check_blob(blob, digest=expected.digest, size=expected.size, what="the content")
             file.publish(self.blob_path(blob.digest))
         self._unflushed.add(folder)
         return blob
+
+    def iter_blobs(self) -> Iterator[Blob]:
+        """Everything that has the name of a blob, with the size that it has; not verified."""
+        for folder in self.blob_folders():
+            check_no_link(folder)
+            for name, size in list_plain(folder):
+                with suppress(RequestError):  # not named by a digest: nobody reads it as a blob
+                    yield Blob(Digest(f"{folder.name}:{name}"), size)
+
+    def blob_folders(self) -> Iterator[Path]:
+        """The folders that blobs stand in."""
+        for algorithm in ALGORITHMS:
+            yield self.folder / "blobs" / algorithm
+
+    def remove_blob(self, digest: Digest) -> None:
+        """Remove a blob's file; nothing happens where it is not there."""
+        path = self._checked_path(digest)
+        with io_errors(path):
+            path.unlink(missing_ok=True)
 
     def flush(self) -> None:
         """Make the names of all blobs that were written durable."""
@@ -78,11 +99,11 @@ class BlobFolder(BlobSource, BlobSink):
 
     def _checked_path(self, digest: Digest) -> Path:
         path = self.blob_path(digest)
-        _check_no_link(path.parent)
+        check_no_link(path.parent)
         return path
 
 
-def _check_no_link(folder: Path) -> None:
+def check_no_link(folder: Path) -> None:
     """Refuse `blobs` or `blobs/sha256` that leads elsewhere."""
     for path in (folder.parent, folder):
         with io_errors(path):

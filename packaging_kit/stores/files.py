@@ -16,6 +16,7 @@ from packaging_kit.blobs import Blob, Chunk
 from packaging_kit.digest import Digest, SideHasher
 from packaging_kit.errors import NotFoundError, StoreError, UnavailableError
 from packaging_kit.limits import CHUNK_SIZE, MIB
+from packaging_kit.stores.locks import HAS_FLOCK, TEMPORARY_PREFIX, mark_in_use
 
 try:
     import fcntl
@@ -25,12 +26,10 @@ except ImportError:  # Windows
 if TYPE_CHECKING:
     from typing import Self
 
-TEMPORARY_PREFIX: Final = ".pkit-"
-"""Names of files that are being written begin like this; readers pass over them."""
-
 _FLUSH_SIZE: Final = 16 * MIB
 
 _counter = itertools.count()
+_seeking = threading.Lock()
 
 # Not on every system; without them a link is still refused, by `lstat` before and `fstat` after opening.
 _OPEN_FLAGS: Final = (
@@ -105,6 +104,15 @@ def iter_plain(path: Path, start: int = 0, end: int | None = None) -> Iterator[b
         os.close(descriptor)
 
 
+def read_at(descriptor: int, size: int, position: int) -> bytes:
+    """Up to `size` bytes of an open file at `position`, from any thread."""
+    if hasattr(os, "pread"):
+        return os.pread(descriptor, size, position)
+    with _seeking:  # Windows
+        os.lseek(descriptor, position, os.SEEK_SET)
+        return os.read(descriptor, size)
+
+
 def plain_size(path: Path) -> int:
     """The size of the plain file at `path`; raises as `open_plain` does."""
     descriptor = open_plain(path)
@@ -112,6 +120,16 @@ def plain_size(path: Path) -> int:
         return os.fstat(descriptor).st_size
     finally:
         os.close(descriptor)
+
+
+def list_plain(folder: Path) -> list[tuple[str, int]]:
+    """Name and size of the plain files in `folder`, sorted; none where it is not there."""
+    with io_errors(folder):
+        try:
+            with os.scandir(folder) as entries:
+                return sorted((e.name, e.stat().st_size) for e in entries if e.is_file(follow_symlinks=False))
+        except FileNotFoundError:
+            return []
 
 
 class AtomicFile:
@@ -156,12 +174,14 @@ class AtomicFile:
         with io_errors(path):
             self._flusher.finish()
             _sync(self._descriptor)
-            self._close()
+            if not HAS_FLOCK:
+                self._close()  # Windows renames no file that is open; elsewhere its lock keeps it from being swept
             if replace:
                 self._path.replace(path)
             elif not _link(self._path, path):
                 raise StoreError("output-exists", f"`{path}` exists", hint="`--force` replaces it")
-        self._is_published = True
+            self._is_published = True
+            self._close()
 
     def _close(self) -> None:
         if self._is_open:
@@ -207,15 +227,15 @@ class _Flusher:
             self._error = exc
 
 
-def write_chunks(file: AtomicFile, chunks: Iterable[Chunk]) -> Blob:
+def write_chunks(file: AtomicFile, chunks: Iterable[Chunk], algorithm: str = "sha256") -> Blob:
     """Write `chunks`, and hash them at the same time."""
-    with SideHasher() as hasher:
+    with SideHasher(algorithm) as hasher:
         size = 0
         for chunk in chunks:
             hasher.update(chunk)
             file.write(chunk)
             size += len(chunk)
-        return Blob(Digest.from_hasher(hasher), size)
+        return Blob(Digest.from_hasher(hasher, algorithm), size)
 
 
 def _create(folder: Path) -> tuple[Path, int]:
@@ -223,9 +243,18 @@ def _create(folder: Path) -> tuple[Path, int]:
     while True:
         path = folder / f"{TEMPORARY_PREFIX}{os.getpid()}-{next(_counter)}"
         try:
-            return path, os.open(path, flags, 0o666)
+            descriptor = os.open(path, flags, 0o666)
         except FileExistsError:
             continue  # left behind by a process that had this id and was killed
+        try:
+            if mark_in_use(path, descriptor):
+                return path, descriptor
+        except OSError:
+            os.close(descriptor)
+            with suppress(OSError):
+                path.unlink()
+            raise
+        os.close(descriptor)
 
 
 def _sync(descriptor: int) -> None:

@@ -1,23 +1,30 @@
-"""OCI image layouts: a folder with `oci-layout`, `index.json` and `blobs` (image-spec, `image-layout.md`)."""
+"""OCI layouts: a folder with blobs and an `index.json` (image-spec, `image-layout.md`).
+
+Three locks keep writers apart, each on a folder of the layout. Who writes blobs holds a shared one on
+`blobs/sha256` until they have their names in the index; who sweeps holds it alone. It is taken through
+`blobs`, which a sweeper holds while it waits, so that a stream of writers can't keep it waiting for ever.
+`index.json` is read and replaced under the one on the layout itself. Readers need none: files appear and
+are replaced as a whole.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from packaging_kit.digest import Digest
+from packaging_kit.blobs import Blob, Chunk
 from packaging_kit.document import Document, parse_json
-from packaging_kit.errors import DocumentError, NotFoundError, PackagingKitError, StoreError
+from packaging_kit.errors import DocumentError, NotFoundError, StoreError
 from packaging_kit.limits import MAX_LAYOUT_INDEX_ENTRIES, MAX_LAYOUT_INDEX_SIZE
 from packaging_kit.oci import layout
-from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.fields import Fields
 from packaging_kit.oci.index import Index, parse_index
-from packaging_kit.oci.manifest import parse_manifest
-from packaging_kit.oci.media_types import IMAGE_INDEX
-from packaging_kit.stores.blob_folder import BlobFolder
-from packaging_kit.stores.files import TEMPORARY_PREFIX, io_errors, iter_plain, plain_size, write_file
+from packaging_kit.stores.blob_folder import BlobFolder, check_no_link
+from packaging_kit.stores.files import io_errors, iter_plain, make_folder, plain_size, sync_folder, write_file
+from packaging_kit.stores.indexed import IndexedStore, check_index_size
+from packaging_kit.stores.locks import TEMPORARY_PREFIX, folder_lock, sweep
 
 _LAYOUT_FILE_SIZE = 4096
 
@@ -28,11 +35,31 @@ def is_layout(folder: Path) -> bool:
         return (folder / "oci-layout").is_file()
 
 
-class LayoutStore(BlobFolder):
+def check_layout_file(raw: bytes, name: str) -> None:
+    """Refuse an `oci-layout` of another version.
+
+    Raises:
+        StoreError: `layout-invalid`.
+    """
+    try:
+        version = Fields(parse_json(raw, max_size=_LAYOUT_FILE_SIZE)).text("imageLayoutVersion")
+    except DocumentError as exc:
+        raise StoreError("layout-invalid", f"`{name}`: {exc}") from exc
+    if version != "1.0.0":
+        raise StoreError("layout-invalid", f"`{name}` is of version `{version}`, not 1.0.0")
+
+
+class LayoutStore(BlobFolder, IndexedStore):
     """One layout folder.
 
-    Blobs are written first, `index.json` last: until then nothing that was there has changed.
+    Blobs are written first, `index.json` next, and `oci-layout` last: until then nothing that was there has
+    changed, and a new folder is no layout.
     """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._locks: ExitStack | None = None
+        self._has_joined = False
 
     @classmethod
     def open(cls, folder: Path) -> LayoutStore:
@@ -50,12 +77,7 @@ class LayoutStore(BlobFolder):
             if is_there:
                 raise StoreError("layout-invalid", f"`{folder}` is not an OCI layout: no `oci-layout` in it") from exc
             raise NotFoundError("not-found", f"`{folder}` is not there") from exc
-        try:
-            version = Fields(parse_json(raw)).text("imageLayoutVersion")
-        except DocumentError as exc:
-            raise StoreError("layout-invalid", f"`{folder / 'oci-layout'}`: {exc}") from exc
-        if version != "1.0.0":
-            raise StoreError("layout-invalid", f"`{folder / 'oci-layout'}` is of version `{version}`, not 1.0.0")
+        check_layout_file(raw, str(folder / "oci-layout"))
         return cls(folder)
 
     @classmethod
@@ -71,9 +93,9 @@ class LayoutStore(BlobFolder):
             if folder.exists():
                 if not folder.is_dir():
                     raise StoreError("layout-invalid", f"`{folder}` is not a folder")
-                # Blobs alone are what a writer left behind that did not get to the end.
+                # A writer that did not get to the end leaves blobs, and an index where only `oci-layout` is missing.
                 others = {path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY_PREFIX)}
-                if others - {"blobs"}:
+                if others not in (set(), {"blobs"}, {"blobs", "index.json"}):
                     raise StoreError("layout-invalid", f"`{folder}` is not empty and is not an OCI layout")
         return cls(folder)
 
@@ -81,51 +103,107 @@ class LayoutStore(BlobFolder):
     def index_path(self) -> Path:
         return self.folder / "index.json"
 
-    def read_index(self) -> Document[Index]:
-        """`index.json`.
+    def index_version(self) -> Hashable:
+        # It is only ever replaced by another file.
+        try:
+            status = self.index_path.lstat()
+        except OSError:
+            return None  # `load_index` says what is wrong
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
-        Raises:
-            StoreError: `layout-invalid`, where there is none or it can't be used.
-        """
+    def load_index(self) -> Document[Index]:
         try:
             raw = _read_file(self.index_path, MAX_LAYOUT_INDEX_SIZE)
             return parse_index(raw, max_size=MAX_LAYOUT_INDEX_SIZE, max_entries=MAX_LAYOUT_INDEX_ENTRIES)
         except (NotFoundError, DocumentError) as exc:
             raise StoreError("layout-invalid", f"`{self.index_path}`: {exc}") from exc
 
-    def find(self, tag: str | None = None, digest: Digest | None = None) -> Descriptor:
-        """What a tag or digest names; without either the only tagged entry.
+    def write_blob(self, chunks: Iterable[Chunk], expected: Blob | None = None) -> Blob:
+        if self._locks is not None:
+            self._join_writers(self._locks)
+        return super().write_blob(chunks, expected)
+
+    def change_index(self, change: Callable[[Index], Index]) -> None:
+        with self.writing():
+            if self._locks is not None:
+                self._join_writers(self._locks)
+            with ExitStack() as lock:
+                _enter(lock, self.folder, shared=False)
+                self._replace_index(change)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Keep `alone` waiting from the first blob that is written inside until the end; may be nested.
 
         Raises:
-            NotFoundError: `not-found`.
-            RequestError: `tag-ambiguous`.
+            UnavailableError: `io-error`.
         """
-        return layout.find(self.read_index().value, tag, digest)
+        if self._locks is not None:
+            yield
+            return
+        with ExitStack() as locks:
+            self._locks = locks
+            try:
+                yield
+            finally:
+                self._locks, self._has_joined = None, False
 
-    def put(self, things: Iterable[layout.Tagged], *, force: bool) -> None:
-        """Name things whose blobs were all written.
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Wait until nobody else writes to the layout, and let nobody begin.
 
         Raises:
-            StoreError: `tag-exists`, `layout-full`; then nothing has changed.
+            UnavailableError: `io-error`.
         """
+        with self.writing(), ExitStack() as locks:
+            self._make_content_folder()
+            _enter(locks, self._content.parent, shared=False)
+            _enter(locks, self._content, shared=False)
+            self._has_joined = True
+            yield
+
+    def sweep(self) -> None:
+        """Remove what writers left behind that were killed."""
+        sweep(self.folder)
+        for folder in self.blob_folders():
+            sweep(folder)
+
+    @property
+    def _content(self) -> Path:
+        return self.folder / "blobs" / "sha256"
+
+    def _make_content_folder(self) -> None:
+        check_no_link(self._content)
+        make_folder(self._content)
+
+    def _join_writers(self, locks: ExitStack) -> None:
+        if self._has_joined:
+            return
+        self._make_content_folder()
+        with ExitStack() as gate:
+            _enter(gate, self._content.parent, shared=False)
+            _enter(locks, self._content, shared=True)
+        self._has_joined = True
+        self.sweep()
+
+    def _replace_index(self, change: Callable[[Index], Index]) -> None:
         with io_errors(self.index_path):
             is_new = not os.path.lexists(self.index_path)
-        index = Index(manifests=()) if is_new else self.read_index().value
-        changed = layout.put(index, things, self._subject_of, force=force).to_document()
-        if changed.size > MAX_LAYOUT_INDEX_SIZE or len(changed.value.manifests) > MAX_LAYOUT_INDEX_ENTRIES:
-            raise StoreError("layout-full", f"`{self.index_path}` would be larger than is read")
+        old = None if is_new else self.load_index()
+        changed = change(Index(manifests=()) if old is None else old.value).to_document()
+        check_index_size(changed, str(self.index_path))
         self.flush()
+        if old is None or changed.raw != old.raw:
+            write_file(self.index_path, changed.raw)
+        else:
+            sync_folder(self.folder)  # whoever wrote it may not have come to that
         if not is_layout(self.folder):
             write_file(self.folder / "oci-layout", layout.LAYOUT_FILE)
-        write_file(self.index_path, changed.raw)
 
-    def _subject_of(self, entry: Descriptor) -> Digest | None:
-        try:
-            raw = self.read_blob(entry.digest, size=entry.size)
-            document = parse_index(raw) if entry.media_type == IMAGE_INDEX else parse_manifest(raw)
-        except PackagingKitError:
-            return None  # what can't be read is nobody's referrer; `verify` reports it
-        return None if document.value.subject is None else document.value.subject.digest
+
+def _enter(locks: ExitStack, folder: Path, *, shared: bool) -> None:
+    with io_errors(folder):
+        locks.enter_context(folder_lock(folder, shared=shared))
 
 
 def _read_file(path: Path, max_size: int) -> bytes:

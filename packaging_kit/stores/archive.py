@@ -1,0 +1,224 @@
+"""OCI layouts in a tar archive (`oci-archive:`), read without unpacking and written as a whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from packaging_kit.blobs import Blob, Chunk, check_blob
+from packaging_kit.digest import Digest, SideHasher
+from packaging_kit.document import Document
+from packaging_kit.errors import ContentError, DocumentError, NotFoundError, RequestError, StoreError
+from packaging_kit.limits import CHUNK_SIZE, MAX_LAYOUT_INDEX_ENTRIES, MAX_LAYOUT_INDEX_SIZE
+from packaging_kit.oci.index import Index, parse_index
+from packaging_kit.oci.layout import LAYOUT_FILE
+from packaging_kit.stores import tar
+from packaging_kit.stores.files import AtomicFile, io_errors, make_folder, open_plain, read_at, sync_folder
+from packaging_kit.stores.indexed import IndexedStore, check_index_size
+from packaging_kit.stores.layout import check_layout_file
+from packaging_kit.stores.locks import folder_lock, sweep
+from packaging_kit.stores.scratch import FileScratch
+from packaging_kit.stores.tar import Member
+
+if TYPE_CHECKING:
+    from typing import Self
+
+_LAYOUT: Final = "oci-layout"
+_INDEX: Final = "index.json"
+_BLOBS: Final = "blobs/"
+
+
+class ArchiveStore(IndexedStore):
+    """One archive; used in a `with` statement.
+
+    What is written waits in working space until it gets a name; then the archive is written anew, with all
+    that was in it: `oci-layout`, `index.json`, then the blobs sorted by digest. Readers of the old one go on
+    reading it.
+
+    Raises:
+        NotFoundError: `not-found`, where there is no such file.
+        StoreError: `layout-invalid`.
+        UnavailableError: `io-error`.
+    """
+
+    def __init__(self, file: Path, scratch: FileScratch, *, may_be_new: bool = False) -> None:
+        self.file = file
+        self._descriptor: int | None = None
+        self._members: dict[str, Member] = {}
+        self._scratch = scratch
+        self._waiting: dict[Digest, tuple[int, int]] = {}
+        try:
+            self._open()
+        except NotFoundError:
+            if not may_be_new:
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def blob_size(self, digest: Digest) -> int:
+        if digest in self._waiting:
+            start, end = self._waiting[digest]
+            return end - start
+        return self._member(digest).size
+
+    def iter_blob_unverified(self, digest: Digest, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        if digest in self._waiting:
+            first, last = self._waiting[digest]
+            yield from self._iter_waiting(first + start, last if end is None else min(last, first + end))
+        else:
+            yield from self._iter_member(self._member(digest), start, end)
+
+    def iter_blobs(self) -> Iterator[Blob]:
+        for name in sorted(self._members):
+            digest = _digest_of(name)
+            if digest is not None:
+                yield Blob(digest, self._members[name].size)
+
+    def holds_blob(self, blob: Blob) -> bool:
+        try:
+            for _ in self.iter_blob(blob.digest, size=blob.size):
+                pass
+        except (NotFoundError, ContentError):
+            return False
+        return True
+
+    def write_blob(self, chunks: Iterable[Chunk], expected: Blob | None = None) -> Blob:
+        if expected is not None and self.holds_blob(expected):
+            return expected
+        algorithm = "sha256" if expected is None else expected.digest.algorithm
+        start: int | None = None
+        size = 0
+        with SideHasher(algorithm) as hasher:
+            for chunk in chunks:
+                hasher.update(chunk)
+                position = self._scratch.append(chunk)
+                start = position if start is None else start
+                size += len(chunk)
+            blob = Blob(Digest.from_hasher(hasher, algorithm), size)
+        if expected is not None:
+            check_blob(blob, digest=expected.digest, size=expected.size, what="the content")
+        self._waiting[blob.digest] = (start or 0, (start or 0) + size)
+        return blob
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        yield  # nobody sweeps an archive
+
+    def index_version(self) -> Hashable:
+        return self._descriptor
+
+    def load_index(self) -> Document[Index]:
+        raw = self._read(_INDEX, MAX_LAYOUT_INDEX_SIZE)
+        try:
+            return parse_index(raw, max_size=MAX_LAYOUT_INDEX_SIZE, max_entries=MAX_LAYOUT_INDEX_ENTRIES)
+        except DocumentError as exc:
+            raise StoreError("layout-invalid", f"`{_INDEX}` in `{self.file}`: {exc}") from exc
+
+    def change_index(self, change: Callable[[Index], Index]) -> None:
+        folder = self.file.parent
+        make_folder(folder)
+        with io_errors(folder):
+            lock = folder_lock(folder)
+            lock.__enter__()
+        try:
+            with suppress(NotFoundError):
+                self._open()  # another process may have replaced it
+            index = Index(manifests=()) if self._descriptor is None else self.load_index().value
+            self._write(change(index).to_document(), folder)
+            self._open()
+        finally:
+            lock.__exit__(None, None, None)
+
+    def _write(self, index: Document[Index], folder: Path) -> None:
+        check_index_size(index, f"{_INDEX} in {self.file}")
+        sweep(folder)
+        with AtomicFile(folder) as file:
+            for name, size, chunks in self._iter_content(index):
+                file.write(tar.header(name, size))
+                for chunk in chunks:
+                    file.write(chunk)
+                file.write(tar.padding(size))
+            file.write(tar.END)
+            file.publish(self.file)
+        sync_folder(folder)
+        self._waiting.clear()
+
+    def _iter_content(self, index: Document[Index]) -> Iterator[tuple[str, int, Iterable[Chunk]]]:
+        """Name, size and bytes of what the new archive holds; of the old one all but its index."""
+        yield _LAYOUT, len(LAYOUT_FILE), (LAYOUT_FILE,)
+        yield _INDEX, index.size, (index.raw,)
+        waiting = {f"{_BLOBS}{digest.algorithm}/{digest.hex}": place for digest, place in self._waiting.items()}
+        for name in sorted({*self._members, *waiting} - {_LAYOUT, _INDEX}):
+            if name in waiting:
+                start, end = waiting[name]
+                yield name, end - start, self._iter_waiting(start, end)
+            else:
+                yield name, self._members[name].size, self._iter_member(self._members[name])
+
+    def _open(self) -> None:
+        """Look at the file that has the archive's name now."""
+        descriptor = open_plain(self.file)
+        try:
+            with io_errors(self.file):
+                members = tar.read_members(descriptor, os.fstat(descriptor).st_size)
+        except StoreError as exc:
+            os.close(descriptor)
+            raise StoreError("layout-invalid", f"`{self.file}`: {exc.message}") from exc
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._close()
+        self._descriptor, self._members, self._seen = descriptor, members, None
+        check_layout_file(self._read(_LAYOUT, CHUNK_SIZE), f"{_LAYOUT} in {self.file}")
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _read(self, name: str, max_size: int) -> bytes:
+        member = self._members.get(name)
+        if member is None:
+            raise StoreError("layout-invalid", f"`{self.file}` is not an OCI layout: no `{name}` in it")
+        if member.size > max_size:
+            raise StoreError("layout-invalid", f"`{name}` in `{self.file}` has more than {max_size} bytes")
+        return b"".join(self._iter_member(member))
+
+    def _member(self, digest: Digest) -> Member:
+        member = self._members.get(f"{_BLOBS}{digest.algorithm}/{digest.hex}")
+        if member is None:
+            raise NotFoundError("not-found", f"the blob {digest} is not there")
+        return member
+
+    def _iter_member(self, member: Member, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        last = member.start + (member.size if end is None else min(end, member.size))
+        position = member.start + start
+        while position < last:
+            if self._descriptor is None:
+                raise StoreError("layout-invalid", f"`{self.file}` was closed")
+            with io_errors(self.file):
+                chunk = read_at(self._descriptor, min(CHUNK_SIZE, last - position), position)
+            if not chunk:
+                return  # cut short meanwhile: fewer bytes, which whoever verifies notices
+            position += len(chunk)
+            yield chunk
+
+    def _iter_waiting(self, start: int, end: int) -> Iterator[bytes]:
+        for at in range(start, end, CHUNK_SIZE):
+            yield bytes(self._scratch.view(at, min(at + CHUNK_SIZE, end)))
+
+
+def _digest_of(name: str) -> Digest | None:
+    """The digest of a blob with this name; `None` for anything else."""
+    if not name.startswith(_BLOBS):
+        return None
+    with suppress(RequestError):
+        return Digest(name.removeprefix(_BLOBS).replace("/", ":", 1))
+    return None
