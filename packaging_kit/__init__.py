@@ -35,17 +35,32 @@ if TYPE_CHECKING:
     from packaging_kit.fragments.spans import SpanKind as SpanKind
     from packaging_kit.fragments.whole import Whole as Whole
     from packaging_kit.fragments.whole import open_whole as open_whole
+    from packaging_kit.operations.convert import Converted as Converted
+    from packaging_kit.operations.convert import convert as convert
+    from packaging_kit.operations.copy import copy as copy
+    from packaging_kit.operations.diff import Diff as Diff
+    from packaging_kit.operations.diff import diff as diff
+    from packaging_kit.operations.gc import Swept as Swept
+    from packaging_kit.operations.gc import gc as gc
     from packaging_kit.operations.inputs import Input as Input
     from packaging_kit.operations.outputs import Output as Output
     from packaging_kit.operations.pack import PackOptions as PackOptions
     from packaging_kit.operations.pack import PackResult as PackResult
     from packaging_kit.operations.pack import pack as pack
+    from packaging_kit.operations.places import ArchivePlace as ArchivePlace
     from packaging_kit.operations.places import LayoutPlace as LayoutPlace
     from packaging_kit.operations.settings import Settings as Settings
+    from packaging_kit.operations.stats import Sharing as Sharing
+    from packaging_kit.operations.stats import stats as stats
     from packaging_kit.operations.unpack import unpack as unpack
+    from packaging_kit.operations.untag import untag as untag
+    from packaging_kit.operations.verify import Verification as Verification
+    from packaging_kit.operations.verify import verify as verify
+    from packaging_kit.stores.archive import ArchiveStore as ArchiveStore
     from packaging_kit.stores.exploded import ExplodedFolder as ExplodedFolder
     from packaging_kit.stores.layout import LayoutStore as LayoutStore
     from packaging_kit.stores.memory import MemoryStore as MemoryStore
+    from packaging_kit.transfer.copy import Copied as Copied
 
 __version__ = "0.1.0"
 
@@ -70,15 +85,24 @@ _HOMES = {
     "fragments.reassemble": ("reassemble",),
     "fragments.spans": ("Span", "SpanKind"),
     "fragments.whole": ("Whole", "open_whole"),
+    "operations.convert": ("Converted", "convert"),
+    "operations.copy": ("copy",),
+    "operations.diff": ("Diff", "diff"),
+    "operations.gc": ("Swept", "gc"),
     "operations.inputs": ("Input",),
     "operations.outputs": ("Output",),
     "operations.pack": ("PackOptions", "PackResult", "pack"),
-    "operations.places": ("LayoutPlace",),
+    "operations.places": ("ArchivePlace", "LayoutPlace"),
     "operations.settings": ("Settings",),
+    "operations.stats": ("Sharing", "stats"),
     "operations.unpack": ("unpack",),
+    "operations.untag": ("untag",),
+    "operations.verify": ("Verification", "verify"),
+    "stores.archive": ("ArchiveStore",),
     "stores.exploded": ("ExplodedFolder",),
     "stores.layout": ("LayoutStore",),
     "stores.memory": ("MemoryStore",),
+    "transfer.copy": ("Copied",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

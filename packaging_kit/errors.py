@@ -26,6 +26,7 @@ class PackagingKitError(Exception):
         message: one sentence, lower case, no final period.
         hint: what the user can do about it, where there is something.
         subject: the input that it is about, where an operation has several.
+        side: `source` or `destination`, where an operation has both.
     """
 
     def __init__(self, code: str, message: str, *, hint: str | None = None) -> None:
@@ -34,6 +35,7 @@ class PackagingKitError(Exception):
         self.message = message
         self.hint = hint
         self.subject: str | None = None
+        self.side: str | None = None
 
     def place(self) -> str | None:
         """Where it was found, as text for people: an offset, a JSON path, a digest."""

@@ -1,4 +1,4 @@
-"""JSON Schemas (draft 2020-12) of what the commands print under `--json`, by name.
+"""JSON Schemas (draft 2020-12) of the documents and of what the commands print under `--json`, by name.
 
 A wheel carries them in `packaging_kit/_schemas`; in a checkout they are in `schemas/` at the top.
 """
@@ -24,7 +24,13 @@ def schema_names() -> tuple[str, ...]:
 
 
 def load_schema(name: str) -> dict[str, Any]:
-    """One schema.
+    """One schema, parsed; raises as `read_schema` does."""
+    schema: dict[str, Any] = parse_json(read_schema(name).encode())
+    return schema
+
+
+def read_schema(name: str) -> str:
+    """One schema, as its file has it.
 
     Raises:
         NotFoundError: `not-found`, for a name that is none of `schema_names()`.
@@ -32,8 +38,7 @@ def load_schema(name: str) -> dict[str, Any]:
     found = _by_name().get(name)
     if found is None:
         raise NotFoundError("not-found", f"there is no schema `{name}`", hint="one of " + ", ".join(schema_names()))
-    schema: dict[str, Any] = parse_json(found.read_bytes())
-    return schema
+    return found.read_text(encoding="utf-8")
 
 
 def _by_name() -> dict[str, Traversable]:

@@ -115,7 +115,7 @@ def test_skeleton_artifact_lists_the_root_then_nested_skeletons_then_what_restor
     assert layers == [
         (KIT + "skeleton.v0+wasm", exploded.root.value),
         (KIT + "skeleton.v0+wasm", nested.value),
-        (KIT + "whole-config.v0+json", packed.whole.config.digest.value),
+        (KIT + "whole-config.v0+json", Digest.of(packed.whole.config).value),
         (KIT + "whole-manifest.v0+json", packed.whole.manifest.digest.value),
     ]
 

@@ -64,7 +64,7 @@ def test_manifest_and_config_of_the_whole_are_restored_byte_for_byte(form: Form)
     packed, store = _pack(form)
     found = find_component(store, packed.tagged)
 
-    assert (found.manifest.raw, found.config) == (packed.whole.manifest.raw, packed.whole.config.raw)
+    assert (found.manifest.raw, found.config) == (packed.whole.manifest.raw, packed.whole.config)
 
 
 @pytest.mark.parametrize("form", [Form.SPLIT, Form.BOTH])

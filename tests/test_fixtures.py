@@ -20,6 +20,7 @@ from packaging_kit.oci.wasm_config import ComponentConfig, parse_wasm_config
 from packaging_kit.operations.inputs import Input
 from packaging_kit.operations.inspect import inspect_file
 from packaging_kit.operations.pack import PackOptions, pack
+from packaging_kit.operations.places import LayoutPlace
 from packaging_kit.operations.settings import Settings
 from packaging_kit.stores.layout import LayoutStore
 from tests.conftest import FIXTURES, REPOSITORY
@@ -39,7 +40,7 @@ KINDS = {"module": "core-module"}
 
 
 def _packed(name: str, folder: Path) -> LayoutStore:
-    pack([Input(name=str(FIXTURES / name))], folder / "layout", PackOptions(tag="v"), Settings())
+    pack([Input(name=str(FIXTURES / name))], LayoutPlace(folder=folder / "layout"), PackOptions(tag="v"), Settings())
     return LayoutStore.open(folder / "layout")
 
 

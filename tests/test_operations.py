@@ -43,7 +43,7 @@ PROGRAM = [sys.executable, "-c", "from packaging_kit.cli.main import main; main(
 
 
 def pack(folder: Path, form: Form = Form.SPLIT, path: Path = COMPOSED) -> LayoutPlace:
-    packaging_kit.pack([Input(name=str(path))], folder, PackOptions(form=form, tag="v"), Settings())
+    packaging_kit.pack([Input(name=str(path))], LayoutPlace(folder=folder), PackOptions(form=form, tag="v"), Settings())
     return LayoutPlace(folder=folder, tag="v")
 
 

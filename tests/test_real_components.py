@@ -42,7 +42,7 @@ def wasm_tools(*arguments: str | Path) -> str:
 
 
 def pack(path: Path, folder: Path, form: Form) -> LayoutPlace:
-    packaging_kit.pack([Input(name=str(path))], folder, PackOptions(form=form, tag=TAG), Settings())
+    packaging_kit.pack([Input(name=str(path))], LayoutPlace(folder=folder), PackOptions(form=form, tag=TAG), Settings())
     return LayoutPlace(folder=folder, tag=TAG)
 
 
@@ -179,11 +179,17 @@ def test_composition_beside_its_parts_adds_only_its_own_skeleton_and_documents(t
 
     for name in ("rust", "c"):
         packaging_kit.pack(
-            [Input(name=str(REAL / f"{name}.wasm"))], tmp_path / "layout", PackOptions(form=Form.SPLIT), Settings()
+            [Input(name=str(REAL / f"{name}.wasm"))],
+            LayoutPlace(folder=tmp_path / "layout"),
+            PackOptions(form=Form.SPLIT),
+            Settings(),
         )
     before = stored()
     packaging_kit.pack(
-        [Input(name=str(REAL / "composed.wasm"))], tmp_path / "layout", PackOptions(form=Form.SPLIT), Settings()
+        [Input(name=str(REAL / "composed.wasm"))],
+        LayoutPlace(folder=tmp_path / "layout"),
+        PackOptions(form=Form.SPLIT),
+        Settings(),
     )
 
     assert stored() - before < 10_000

@@ -18,12 +18,12 @@ INPUTS = ("real/composed.wasm", "vectors/oci/metadata/input.wasm", "vectors/oci/
 # The library needs nothing but Python, so that any version can run it as it is.
 PACK = """
 import os, pathlib, sys
-from packaging_kit import Form, Input, PackOptions, Settings, pack
+from packaging_kit import Form, Input, LayoutPlace, PackOptions, Settings, pack
 os.umask(int(sys.argv[1], 8))
 for form in Form:
     folder = pathlib.Path(sys.argv[2], form.value)
     for number, name in enumerate(sys.argv[3:]):
-        pack([Input(name=name)], folder, PackOptions(form=form, tag=f"v{number}"), Settings())
+        pack([Input(name=name)], LayoutPlace(folder=folder), PackOptions(form=form, tag=f"v{number}"), Settings())
 """
 
 

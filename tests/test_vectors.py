@@ -162,8 +162,8 @@ def test_packing_gives_the_committed_layout(name: str, form: Form, tmp_path: Pat
     options = PackOptions(form=form, tag=ARTIFACTS[name].get("tag"), created=CREATED.get(name))
     sources = [Input(name=str(path)) for path in _inputs(name)]
 
-    pack(sources, tmp_path / "forwards", options, Settings())
-    pack(sources[::-1], tmp_path / "backwards", options, Settings())
+    pack(sources, LayoutPlace(folder=tmp_path / "forwards"), options, Settings())
+    pack(sources[::-1], LayoutPlace(folder=tmp_path / "backwards"), options, Settings())
     expected = VECTORS / "oci" / name / form.value
 
     assert [_differences(expected, tmp_path / order) for order in ("forwards", "backwards")] == [[], []]

@@ -10,7 +10,9 @@ from packaging_kit.digest import Digest
 from packaging_kit.errors import DocumentError
 from packaging_kit.limits import MAX_INDEX_DEPTH
 from packaging_kit.oci.descriptor import Descriptor
-from packaging_kit.oci.links import Links, is_document, read_links
+from packaging_kit.oci.index import Index
+from packaging_kit.oci.links import Links, check_entry, is_document, read_links
+from packaging_kit.oci.media_types import REF_NAME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,3 +73,49 @@ def iter_contained(source: BlobSource, root: Descriptor, seen: Seen | None = Non
         if descriptor is None:
             pending.pop()
             yield node
+
+
+@dataclass(frozen=True, slots=True)
+class Reachable:
+    """What a sweep has to keep.
+
+    Attributes:
+        blobs: digests of everything that is reached.
+        entries: digests of the untagged entries among it.
+    """
+
+    blobs: frozenset[Digest]
+    entries: frozenset[Digest]
+
+
+def find_reachable(source: BlobSource, index: Index) -> Reachable:
+    """What is reached from the tags of `index`, and from what refers to anything that is reached.
+
+    Every document on the way has to be readable: nobody knows what a damaged one would have kept. Raises as
+    `read_node` does.
+    """
+    seen: Seen = set()
+    reached: set[Digest] = set()
+    entries: set[Digest] = set()
+    waiting = _by_subject(source, index)
+    pending = [entry for entry in index.manifests if REF_NAME in entry.annotations]
+    while pending:
+        entry = pending.pop()
+        for node in iter_contained(source, entry, seen):
+            reached.add(node.descriptor.digest)
+            for referrer in waiting.pop(node.descriptor.digest, ()):
+                entries.add(referrer.digest)
+                pending.append(referrer)
+    return Reachable(frozenset(reached), frozenset(entries))
+
+
+def _by_subject(source: BlobSource, index: Index) -> dict[Digest, list[Descriptor]]:
+    """The untagged entries of an index by what they refer to."""
+    found: dict[Digest, list[Descriptor]] = {}
+    for number, entry in enumerate(index.manifests):
+        check_entry(entry, f"manifests[{number}]")
+        if REF_NAME not in entry.annotations:
+            links = read_node(source, entry).links
+            if links is not None and links.subject is not None:
+                found.setdefault(links.subject.digest, []).append(entry)
+    return found

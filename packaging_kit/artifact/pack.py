@@ -58,12 +58,12 @@ class WholeArtifact:
 
     Attributes:
         layer: the whole.
-        config: its Wasm config.
+        config: its config, as it stands in the store.
         manifest: its image manifest.
     """
 
     layer: Blob
-    config: Document[WasmConfig]
+    config: bytes
     manifest: Document[Manifest]
 
     @property
@@ -115,17 +115,15 @@ def make_whole_artifact(layer: Blob, component: ComponentConfig | None, labels: 
         ),
         annotations=labels.annotations,
     ).to_document()
-    for what, document in (("config", config), ("manifest", manifest)):
-        if document.size > MAX_MANIFEST_SIZE:
-            raise DocumentError("document-too-large", f"the {what} would have {document.size} bytes")
-    return WholeArtifact(layer=layer, config=config, manifest=manifest)
+    for what, size in (("config", config.size), ("manifest", manifest.size)):
+        if size > MAX_MANIFEST_SIZE:
+            raise DocumentError("document-too-large", f"the {what} would have {size} bytes")
+    return WholeArtifact(layer=layer, config=config.raw, manifest=manifest)
 
 
 def pack_whole(whole: WholeArtifact) -> Packed:
     """Form `whole`, and every form of what has nothing to split out."""
-    return Packed(
-        tagged=whole.descriptor, whole=whole, stores_whole=True, documents=(whole.config.raw, whole.manifest.raw)
-    )
+    return Packed(tagged=whole.descriptor, whole=whole, stores_whole=True, documents=(whole.config, whole.manifest.raw))
 
 
 def pack_split(form: Form, whole: WholeArtifact, exploded: Exploded) -> Packed:
@@ -138,7 +136,7 @@ def pack_split(form: Form, whole: WholeArtifact, exploded: Exploded) -> Packed:
         return pack_whole(whole)
     skeletons = _skeleton_artifact(whole, exploded, with_subject=form is not Form.SPLIT)
     skeleton_descriptor = describe_manifest(skeletons, media_types.SKELETON_ARTIFACT)
-    documents = (whole.config.raw, whole.manifest.raw, _EMPTY, skeletons.raw)
+    documents = (whole.config, whole.manifest.raw, _EMPTY, skeletons.raw)
     if form is Form.MAPPED:
         return Packed(
             tagged=whole.descriptor,
@@ -167,7 +165,7 @@ def pack_split(form: Form, whole: WholeArtifact, exploded: Exploded) -> Packed:
 
 def _raw_documents(artifacts: list[WholeArtifact]) -> Iterator[bytes]:
     for artifact in artifacts:
-        yield artifact.config.raw
+        yield artifact.config
         yield artifact.manifest.raw
 
 
@@ -177,7 +175,7 @@ def _skeleton_artifact(whole: WholeArtifact, exploded: Exploded, *, with_subject
     layers = (
         _layer(media_types.SKELETON, exploded.root, exploded.skeleton_size),
         *(_layer(media_types.SKELETON, fragment.digest, fragment.size) for fragment in exploded.components),
-        _layer(media_types.WHOLE_CONFIG, config.digest, config.size),
+        _layer(media_types.WHOLE_CONFIG, Digest.of(config), len(config)),
         _layer(media_types.WHOLE_MANIFEST, manifest.digest, manifest.size),
     )
     document = Manifest(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from packaging_kit.blobs import BlobSource
+from packaging_kit.blobs import Blob, BlobSource
 from packaging_kit.digest import Digest
 from packaging_kit.document import Document
 from packaging_kit.errors import DocumentError
@@ -74,29 +74,61 @@ def only_layer(manifest: Manifest) -> Descriptor:
 def _restore(source: BlobSource, index: Index) -> StoredComponent:
     """The whole artifact out of the skeleton artifact of a split index."""
     skeletons = _read_skeleton_artifact(source, index)
-    by_type = {
-        media_type: [layer for layer in skeletons.layers if layer.media_type == media_type]
-        for media_type in (media_types.SKELETON, media_types.WHOLE_CONFIG, media_types.WHOLE_MANIFEST)
-    }
-    configs, manifests = by_type[media_types.WHOLE_CONFIG], by_type[media_types.WHOLE_MANIFEST]
-    if not by_type[media_types.SKELETON] or len(configs) != 1 or len(manifests) != 1:
-        raise DocumentError(
-            "document-invalid",
-            "a skeleton artifact holds skeletons, one whole config and one whole manifest",
-            json_path="layers",
-        )
+    component = restore_component(source, skeletons)
+    if index.subject is not None and index.subject.blob != Blob(component.manifest.digest, component.manifest.size):
+        raise _other_subject()
+    return component
+
+
+def restore_component(source: BlobSource, skeletons: Manifest) -> StoredComponent:
+    """The component that a skeleton artifact stands for; its whole may or may not be stored too.
+
+    Raises:
+        DocumentError: `document-invalid`, `layers-not-one`, `media-type-unexpected`.
+        NotFoundError: `not-found`.
+        ContentError: `digest-mismatch`, `size-mismatch`.
+    """
+    root = skeleton_root(skeletons)
+    configs = _layers_of_type(skeletons, media_types.WHOLE_CONFIG)
+    manifests = _layers_of_type(skeletons, media_types.WHOLE_MANIFEST)
+    if len(configs) != 1 or len(manifests) != 1:
+        raise _incomplete()
     manifest = parse_manifest(_read(source, manifests[0]))
-    for subject in (index.subject, skeletons.subject):
-        if subject is not None and subject.blob != manifests[0].blob:
-            raise DocumentError("document-invalid", "the subject is not the whole that is stored", json_path="subject")
+    if skeletons.subject is not None and skeletons.subject.blob != manifests[0].blob:
+        raise _other_subject()
     if manifest.value.config.blob != configs[0].blob:
         raise DocumentError("document-invalid", "the whole manifest names another config", json_path="layers")
     return StoredComponent(
-        manifest=manifest,
-        config=_read(source, configs[0]),
-        layer=only_layer(manifest.value),
-        root=by_type[media_types.SKELETON][0].digest,
+        manifest=manifest, config=_read(source, configs[0]), layer=only_layer(manifest.value), root=root
     )
+
+
+def skeleton_root(skeletons: Manifest) -> Digest:
+    """The root that a skeleton artifact names.
+
+    Raises:
+        DocumentError: `document-invalid`.
+    """
+    layers = _layers_of_type(skeletons, media_types.SKELETON)
+    if not layers:
+        raise _incomplete()
+    return layers[0].digest
+
+
+def _layers_of_type(manifest: Manifest, media_type: str) -> list[Descriptor]:
+    return [layer for layer in manifest.layers if layer.media_type == media_type]
+
+
+def _incomplete() -> DocumentError:
+    return DocumentError(
+        "document-invalid",
+        "a skeleton artifact holds skeletons, one whole config and one whole manifest",
+        json_path="layers",
+    )
+
+
+def _other_subject() -> DocumentError:
+    return DocumentError("document-invalid", "the subject is not the whole that is stored", json_path="subject")
 
 
 def _read_skeleton_artifact(source: BlobSource, index: Index) -> Manifest:

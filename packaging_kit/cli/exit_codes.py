@@ -25,3 +25,8 @@ def exit_code(error: PackagingKitError) -> ExitCode:
             return ExitCode.COULD_NOT
         case _:
             return ExitCode.NO
+
+
+def exit_code_of(problem: str) -> ExitCode:
+    """The exit code that a problem of this code leads to: what could not be read says nothing about its content."""
+    return ExitCode.COULD_NOT if problem == "io-error" else ExitCode.NO

@@ -107,11 +107,14 @@ def print_error(error: PackagingKitError, *, as_json: bool = False) -> None:
             found["hint"] = error.hint
         if error.subject is not None:
             found["file"] = error.subject
+        if error.side is not None:
+            found["side"] = error.side
         _write_error(_dump({"error": found}))
         return
     is_said = error.subject is None or f"`{error.subject}`" in error.message
     about = "" if is_said else f"`{error.subject}`: "
-    print_note(f"error[{error.code}]: {about}{error}")
+    side = "" if error.side is None else f"{error.side}: "
+    print_note(f"error[{error.code}]: {side}{about}{error}")
     if error.hint is not None:
         print_note(f"hint: {error.hint}")
 

@@ -25,6 +25,7 @@ class Index:
         annotations: empty where it has none.
         artifact_type: its own field.
         subject: what it refers to.
+        has_media_type: it says itself what it is; others may leave that out.
         others: fields that have no meaning here; they survive.
     """
 
@@ -32,6 +33,7 @@ class Index:
     annotations: Mapping[str, str] = field(default_factory=dict)
     artifact_type: str | None = None
     subject: Descriptor | None = None
+    has_media_type: bool = True
     others: Mapping[str, Any] = field(default_factory=dict)
 
     def to_document(self) -> Document[Index]:
@@ -67,6 +69,7 @@ def parse_index(
             annotations=fields.text_map("annotations"),
             artifact_type=fields.optional_text("artifactType"),
             subject=None if subject is None else Descriptor.from_json(fields.object("subject")),
+            has_media_type=fields.values.get("mediaType") is not None,
             others=fields.others(_KNOWN),
         ),
     )

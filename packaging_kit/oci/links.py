@@ -32,13 +32,13 @@ class Links:
         content: what belongs to it, in order: config and layers, or the entries of an index.
         subject: what it refers to, which does not belong to it.
         artifact_type: what it counts as: the own field, else a config's media type.
-        says_artifact_type: it has the field itself.
+        own_artifact_type: the own field.
     """
 
     content: tuple[Descriptor, ...]
     subject: Descriptor | None
     artifact_type: str | None
-    says_artifact_type: bool
+    own_artifact_type: str | None
 
 
 def is_document(media_type: str) -> bool:
@@ -83,7 +83,7 @@ def manifest_links(raw: bytes) -> Links:
         content=(manifest.config, *manifest.layers),
         subject=manifest.subject,
         artifact_type=manifest.derived_artifact_type,
-        says_artifact_type=manifest.artifact_type is not None,
+        own_artifact_type=manifest.artifact_type,
     )
 
 
@@ -93,7 +93,7 @@ def _index_links(raw: bytes) -> Links:
         content=index.manifests,
         subject=index.subject,
         artifact_type=index.artifact_type,
-        says_artifact_type=index.artifact_type is not None,
+        own_artifact_type=index.artifact_type,
     )
 
 
@@ -109,5 +109,5 @@ def _links_of_others(raw: bytes, media_type: str) -> Links:
         content=tuple(content),
         subject=None if subject is None else Descriptor.from_json(fields.object("subject")),
         artifact_type=artifact_type,
-        says_artifact_type=artifact_type is not None,
+        own_artifact_type=artifact_type,
     )

@@ -15,7 +15,7 @@ from packaging_kit.fragments.exploded import Exploded
 from packaging_kit.limits import MAX_NODES
 from packaging_kit.oci.manifest import Manifest
 from packaging_kit.operations.inputs import Input, open_view
-from packaging_kit.operations.places import LayoutPlace
+from packaging_kit.operations.places import RepositoryPlace
 from packaging_kit.operations.settings import Settings
 from packaging_kit.operations.unpack import open_component, read_component
 from packaging_kit.wasm.custom import Producers, iter_custom_sections, parse_own_name, parse_producers
@@ -97,10 +97,10 @@ def inspect_file(source: Input, settings: Settings) -> Inspection:
         return _inspect(source.name, view, None)
 
 
-def inspect_place(place: LayoutPlace, name: str, settings: Settings) -> Inspection:
+def inspect_place(place: RepositoryPlace, name: str, settings: Settings) -> Inspection:
     """Inspect the component at a place; it is verified first. Raises as `unpack` does."""
-    store, component = open_component(place)
-    return _inspect(name, read_component(component, store, settings), component.manifest)
+    with open_component(place, settings) as (store, component):
+        return _inspect(name, read_component(component, store, settings), component.manifest)
 
 
 def _inspect(name: str, view: Chunk, manifest: Document[Manifest] | None) -> Inspection:
@@ -115,7 +115,7 @@ def _inspect(name: str, view: Chunk, manifest: Document[Manifest] | None) -> Ins
         skeleton_size=exploded.skeleton_size,
         interface=interface,
         problem=problem,
-        nodes=tuple(_find_nodes(view, exploded)),
+        nodes=tuple(find_nodes(view, exploded)),
         annotations=read_metadata(view).annotations if manifest is None else manifest.value.annotations,
         manifest=None if manifest is None else manifest.digest,
     )
@@ -130,7 +130,7 @@ def _read_interface(view: Chunk, exploded: Exploded) -> tuple[ComponentInterface
         return None, exc
 
 
-def _find_nodes(view: Chunk, exploded: Exploded) -> Iterator[Node]:
+def find_nodes(view: Chunk, exploded: Exploded) -> Iterator[Node]:
     """The modules and components of a whole, in binary order; a parent before its children."""
     whole = SectionId.COMPONENT if exploded.kind is Kind.COMPONENT else SectionId.CORE_MODULE
     pending = [(-1, 0, Section(whole, 0, 0, len(view)))]

@@ -15,7 +15,7 @@ from packaging_kit.artifact.pack import (
     pack_split,
     pack_whole,
 )
-from packaging_kit.blobs import Blob, Chunk
+from packaging_kit.blobs import Blob, BlobSink, Chunk
 from packaging_kit.digest import Digest
 from packaging_kit.errors import PackagingKitError, RequestError
 from packaging_kit.fragments.explode import check_framing, explode
@@ -24,9 +24,10 @@ from packaging_kit.oci.layout import Tagged
 from packaging_kit.oci.reference import check_tag, tag_from_stem
 from packaging_kit.oci.wasm_config import EPOCH, ComponentConfig, check_created
 from packaging_kit.operations.inputs import Input, iter_view, open_view
+from packaging_kit.operations.places import RepositoryPlace
 from packaging_kit.operations.progress import NO_PROGRESS, Progress, tell
+from packaging_kit.operations.repositories import open_sink
 from packaging_kit.operations.settings import Settings
-from packaging_kit.stores.layout import LayoutStore
 from packaging_kit.wasm.interface import read_interface
 from packaging_kit.wasm.preamble import Kind
 
@@ -85,12 +86,12 @@ class PackResult:
 
 def pack(
     sources: Sequence[Input],
-    folder: Path,
+    place: RepositoryPlace,
     options: PackOptions,
     settings: Settings,
     progress: Progress = NO_PROGRESS,
 ) -> tuple[PackResult, ...]:
-    """Pack files into the layout `folder`; all of them get their tags, or none.
+    """Pack files into a layout or archive; all of them get their tags, or none.
 
     Raises:
         WasmFormatError: where a file can't be split, or its imports and exports can't be read.
@@ -103,33 +104,33 @@ def pack(
     titles = [_choose_title(source, options) for source in sources]
     _check_texts(titles, options)
     check_created(EPOCH if options.created is None else options.created)
-    store = LayoutStore.open_or_new(folder)
     results: list[PackResult] = []
     things: list[Tagged] = []
-    for source, tag, title in zip(sources, tags, titles, strict=True):
-        try:
-            with open_view(source, settings.temporary) as view:
-                packed, warnings = _pack_view(view, title, store, options, settings, progress)
-        except PackagingKitError as exc:
-            exc.subject = source.name
-            raise
-        things.append(Tagged(tag, packed.tagged, packed.untagged))
-        results.append(
-            PackResult(
-                file=source.name,
-                tag=tag,
-                digest=packed.tagged.digest,
-                form=options.form if packed.root is not None else Form.WHOLE,
-                whole=packed.whole.layer,
-                warnings=warnings,
+    with open_sink(place, settings) as store:
+        for source, tag, title in zip(sources, tags, titles, strict=True):
+            try:
+                with open_view(source, settings.temporary) as view:
+                    packed, warnings = _pack_view(view, title, store, options, progress)
+            except PackagingKitError as exc:
+                exc.subject = source.name
+                raise
+            things.append(Tagged(tag, packed.tagged, packed.untagged))
+            results.append(
+                PackResult(
+                    file=source.name,
+                    tag=tag,
+                    digest=packed.tagged.digest,
+                    form=options.form if packed.root is not None else Form.WHOLE,
+                    whole=packed.whole.layer,
+                    warnings=warnings,
+                )
             )
-        )
-    store.put(things, force=options.force)
+        store.put(things, force=options.force)
     return tuple(results)
 
 
 def _pack_view(
-    view: Chunk, title: str | None, store: LayoutStore, options: PackOptions, settings: Settings, progress: Progress
+    view: Chunk, title: str | None, store: BlobSink, options: PackOptions, progress: Progress
 ) -> tuple[Packed, tuple[str, ...]]:
     progress.start("read", len(view))
     exploded = None if options.form is Form.WHOLE else explode(view, on_bytes=progress.advance)
@@ -150,21 +151,27 @@ def _pack_view(
     else:
         whole = make_whole_artifact(Blob(exploded.digest, exploded.size), component, labels)
         packed = pack_split(options.form, whole, exploded)
-        _write_content(packed, exploded, store, progress, title)
-    for document in packed.documents:
-        store.write_blob((document,), Blob(Digest.of(document), len(document)))
+        if packed.stores_whole:
+            progress.start(title, exploded.size)
+            store.write_blob(tell(iter_view(view), progress), whole.layer)
+        write_content(packed, exploded, store, progress)
+    write_documents(packed, store)
     return packed, metadata.warnings
 
 
-def _write_content(packed: Packed, exploded: Exploded, store: LayoutStore, progress: Progress, title: str) -> None:
-    """Write the whole, the skeletons and the modules, as far as the form stores them."""
-    blobs = [Blob(exploded.digest, exploded.size)] if packed.stores_whole else []
-    if packed.root is not None:
-        blobs.append(Blob(packed.root, exploded.skeleton_size))
+def write_content(packed: Packed, exploded: Exploded, store: BlobSink, progress: Progress) -> None:
+    """Write the skeletons and the modules, as far as the form stores them."""
+    blobs = [] if packed.root is None else [Blob(packed.root, exploded.skeleton_size)]
     blobs += [Blob(fragment.digest, fragment.size) for fragment in packed.fragments]
-    progress.start(title, sum(blob.size for blob in blobs))
+    progress.start("fragments", sum(blob.size for blob in blobs))
     for blob in blobs:
         store.write_blob(tell(exploded.iter_blob_unverified(blob.digest), progress), blob)
+
+
+def write_documents(packed: Packed, store: BlobSink) -> None:
+    """Write every config, manifest and index."""
+    for document in packed.documents:
+        store.write_blob((document,), Blob(Digest.of(document), len(document)))
 
 
 def _component_config(view: Chunk, options: PackOptions) -> ComponentConfig:

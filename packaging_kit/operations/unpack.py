@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from packaging_kit.artifact.unpack import StoredComponent, find_component
 from packaging_kit.blobs import Blob, BlobSource, Scratch, check_size
@@ -14,20 +15,22 @@ from packaging_kit.fragments.reassemble import iter_whole
 from packaging_kit.fragments.walk import check_whole_size
 from packaging_kit.limits import MAX_WHOLE_SIZE
 from packaging_kit.operations.outputs import Expected, Output, verified_copy, write_output
-from packaging_kit.operations.places import LayoutPlace
+from packaging_kit.operations.places import RepositoryPlace
 from packaging_kit.operations.progress import NO_PROGRESS, Progress, tell
+from packaging_kit.operations.repositories import open_source
 from packaging_kit.operations.settings import Settings
-from packaging_kit.stores.layout import LayoutStore
+from packaging_kit.stores.indexed import IndexedStore
 from packaging_kit.stores.scratch import FileScratch
 
 
-def open_component(place: LayoutPlace) -> tuple[LayoutStore, StoredComponent]:
-    """The component that a place names, and the layout that it is in; raises as `unpack` does."""
-    store = LayoutStore.open(place.folder)
-    return store, find_component(store, store.find(place.tag, place.digest))
+@contextmanager
+def open_component(place: RepositoryPlace, settings: Settings) -> Iterator[tuple[IndexedStore, StoredComponent]]:
+    """The component that a place names, and the repository that it is in; raises as `unpack` does."""
+    with open_source(place, settings) as store:
+        yield store, find_component(store, store.find(place.tag, place.digest))
 
 
-def unpack(place: LayoutPlace, output: Output, settings: Settings, progress: Progress = NO_PROGRESS) -> Blob:
+def unpack(place: RepositoryPlace, output: Output, settings: Settings, progress: Progress = NO_PROGRESS) -> Blob:
     """Write the exact bytes of the component at `place`.
 
     Raises:
@@ -40,23 +43,20 @@ def unpack(place: LayoutPlace, output: Output, settings: Settings, progress: Pro
         UnavailableError: `io-error`.
     """
     output.check()
-    store, component = open_component(place)
-    layer = component.layer
-    progress.start("unpack", layer.size)
-    with FileScratch(settings.temporary) as scratch:
+    with open_component(place, settings) as (store, component), FileScratch(settings.temporary) as scratch:
+        progress.start("unpack", component.layer.size)
         chunks = tell(iter_component(component, store, scratch), progress)
         return write_output(chunks, output, settings.temporary, expected_of(component))
 
 
-def unpack_fragment(place: LayoutPlace, fragment: Digest, output: Output, settings: Settings) -> Blob:
+def unpack_fragment(place: RepositoryPlace, fragment: Digest, output: Output, settings: Settings) -> Blob:
     """Write one core module of the component at `place`, verified.
 
     Raises:
         NotFoundError: `fragment-missing`, where the component has no such module; and as `unpack` does.
     """
     output.check()
-    store, component = open_component(place)
-    with FileScratch(settings.temporary) as scratch:
+    with open_component(place, settings) as (store, component), FileScratch(settings.temporary) as scratch:
         # Where the whole is stored, its own bytes are the source: they are there in every form but `split`.
         source: BlobSource
         if component.root is None:
@@ -93,18 +93,47 @@ def iter_component(component: StoredComponent, source: BlobSource, scratch: Scra
         ContentError: `size-mismatch`, before the first byte; and what `reassemble` raises.
     """
     layer = component.layer
-    check_whole_size(layer.size, MAX_WHOLE_SIZE)
-    chunks = _iter_stored(component, source, scratch)
+    chunks = _iter_stored(component, source, scratch, source)
     # Who takes them computes sha256; another algorithm is checked here.
     return chunks if layer.digest.algorithm == "sha256" else verified(chunks, layer.digest, layer.size)
 
 
-def _iter_stored(component: StoredComponent, source: BlobSource, scratch: Scratch) -> Iterator[bytes]:
+def iter_unhashed(component: StoredComponent, source: BlobSource, scratch: Scratch) -> Iterator[bytes]:
+    """The bytes of a stored component, checked against its whole and not module by module.
+
+    Raises:
+        ContentError: `digest-mismatch`, after the last byte; and what `iter_component` raises.
+    """
     layer = component.layer
+    return verified(_iter_stored(component, source, scratch, _Unhashed(source)), layer.digest, layer.size)
+
+
+def _iter_stored(
+    component: StoredComponent, source: BlobSource, scratch: Scratch, modules: BlobSource
+) -> Iterator[bytes]:
+    """The whole's bytes; `source` gives the documents and skeletons, `modules` what is passed on as it is."""
+    layer = component.layer
+    check_whole_size(layer.size, MAX_WHOLE_SIZE)
     if component.root is None:
         check_size(source.blob_size(layer.digest), layer.size)
         return source.iter_blob_unverified(layer.digest)
     plan = make_plan(component.root, source, scratch)
     check_size(plan.size, layer.size)
     check_modules(plan, source)
-    return iter_whole(plan, source)
+    return iter_whole(plan, modules)
+
+
+class _Unhashed(BlobSource):
+    """A source whose blobs are passed on unchecked, for those who check the whole."""
+
+    def __init__(self, source: BlobSource) -> None:
+        self._source = source
+
+    def blob_size(self, digest: Digest) -> int:
+        return self._source.blob_size(digest)
+
+    def iter_blob_unverified(self, digest: Digest, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        return self._source.iter_blob_unverified(digest, start, end)
+
+    def iter_blob(self, digest: Digest, *, size: int | None = None) -> Iterator[bytes]:
+        return self._source.iter_blob_unverified(digest, 0, size)

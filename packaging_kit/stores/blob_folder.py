@@ -85,11 +85,16 @@ class BlobFolder(BlobSource, BlobSink):
         for algorithm in ALGORITHMS:
             yield self.folder / "blobs" / algorithm
 
-    def remove_blob(self, digest: Digest) -> None:
-        """Remove a blob's file; nothing happens where it is not there."""
-        path = self._checked_path(digest)
-        with io_errors(path):
-            path.unlink(missing_ok=True)
+    def remove_blobs(self, digests: Iterable[Digest]) -> None:
+        """Remove the files of blobs, durably; those that are not there are passed over."""
+        folders: set[Path] = set()
+        for digest in digests:
+            path = self._checked_path(digest)
+            with io_errors(path):
+                path.unlink(missing_ok=True)
+            folders.add(path.parent)
+        for folder in folders:
+            sync_folder(folder)
 
     def flush(self) -> None:
         """Make the names of all blobs that were written durable."""

@@ -1,0 +1,154 @@
+"""`convert`: one form of an artifact to another, around the same whole artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from packaging_kit.artifact.pack import Form, Packed, WholeArtifact, pack_split, pack_whole
+from packaging_kit.artifact.unpack import StoredComponent, find_component
+from packaging_kit.blobs import Blob, BlobSink, Chunk
+from packaging_kit.digest import Digest
+from packaging_kit.fragments.explode import explode
+from packaging_kit.oci.descriptor import Descriptor
+from packaging_kit.oci.layout import Tagged
+from packaging_kit.oci.media_types import SKELETON_ARTIFACT, SPLIT_INDEX
+from packaging_kit.operations.copy import choose_tag, tags_of
+from packaging_kit.operations.inputs import iter_view
+from packaging_kit.operations.pack import write_content, write_documents
+from packaging_kit.operations.places import RepositoryPlace
+from packaging_kit.operations.progress import NO_PROGRESS, Progress, tell
+from packaging_kit.operations.repositories import open_sink, open_source
+from packaging_kit.operations.settings import Settings
+from packaging_kit.operations.unpack import read_component
+from packaging_kit.stores.indexed import IndexedStore
+
+_OF_A_FORM = frozenset((SKELETON_ARTIFACT, SPLIT_INDEX))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Converted:
+    """What a conversion came to.
+
+    Attributes:
+        tag: that names the result.
+        digest: of what the tag names.
+        manifest: digest of the whole artifact's manifest, the same before and after.
+        form: the one it has now: `whole`, where there is nothing to split out.
+        whole: digest and size of the component.
+        kept: what refers to the whole artifact, and stands in the destination.
+        left: what refers to it, or referred to the former split index, and does not.
+    """
+
+    tag: str
+    digest: Digest
+    manifest: Digest
+    form: Form
+    whole: Blob
+    kept: tuple[Descriptor, ...]
+    left: tuple[Descriptor, ...]
+
+
+def convert(
+    source: RepositoryPlace,
+    form: Form,
+    settings: Settings,
+    *,
+    destination: RepositoryPlace | None = None,
+    force: bool = False,
+    progress: Progress = NO_PROGRESS,
+) -> Converted:
+    """Give the component at `source` another form, there or at `destination`.
+
+    In its place the tag moves to the new form, and what others attached to the whole artifact stays, since
+    every form restores it with the same digest. Elsewhere, what others attached is left behind.
+
+    Args:
+        force: a tag that names something else at `destination` may be moved.
+
+    Raises:
+        DocumentError: `split-too-many-fragments`; and what `unpack` raises.
+        RequestError: `tag-missing`, `tag-ambiguous`.
+        StoreError: `tag-exists`, `layout-invalid`, `layout-full`.
+    """
+    with _open_both(source, destination, settings) as (here, there):
+        descriptor = here.find(source.tag, source.digest)
+        tag = (destination.tag if destination else None) or source.tag or choose_tag(here, descriptor)
+        component = find_component(here, descriptor)
+        before = _referrers(here, component, descriptor)
+        packed = _write(component, here, there, form, settings, progress)
+        there.put(
+            [Tagged(tag, packed.tagged, packed.untagged)],
+            force=force or destination is None,
+            without=_unwanted(there, component, packed, tag),
+        )
+        kept = there.referrers(component.manifest.digest)
+        return Converted(
+            tag=tag,
+            digest=packed.tagged.digest,
+            manifest=component.manifest.digest,
+            form=form if packed.root is not None else Form.WHOLE,
+            whole=component.layer.blob,
+            kept=kept,
+            left=tuple(entry for entry in before if entry.digest not in {known.digest for known in kept}),
+        )
+
+
+@contextmanager
+def _open_both(
+    source: RepositoryPlace, destination: RepositoryPlace | None, settings: Settings
+) -> Iterator[tuple[IndexedStore, IndexedStore]]:
+    with open_source(source, settings) as here:
+        if destination is None:
+            with here.writing():
+                yield here, here
+        else:
+            with open_sink(destination, settings) as there:
+                yield here, there
+
+
+def _referrers(store: IndexedStore, component: StoredComponent, descriptor: Descriptor) -> tuple[Descriptor, ...]:
+    found = store.referrers(component.manifest.digest)
+    return found if descriptor.digest == component.manifest.digest else found + store.referrers(descriptor.digest)
+
+
+def _unwanted(store: IndexedStore, component: StoredComponent, packed: Packed, tag: str) -> set[Digest]:
+    """Skeletons and split indexes of another form, where no other tag names what they refer to."""
+    whole = component.manifest.digest
+    if set(tags_of(store, whole)) - {tag}:
+        return set()
+    wanted = {entry.digest for entry in packed.untagged}
+    return {
+        entry.digest
+        for entry in store.referrers(whole)
+        if entry.artifact_type in _OF_A_FORM and entry.digest not in wanted
+    }
+
+
+def _write(
+    component: StoredComponent,
+    source: IndexedStore,
+    sink: BlobSink,
+    form: Form,
+    settings: Settings,
+    progress: Progress,
+) -> Packed:
+    whole = WholeArtifact(layer=component.layer.blob, config=component.config, manifest=component.manifest)
+    view = read_component(component, source, settings)
+    progress.start("convert", len(view))
+    if form is Form.WHOLE:
+        packed = pack_whole(whole)
+        _write_whole(component, view, sink, progress)
+    else:
+        exploded = explode(view)
+        packed = pack_split(form, whole, exploded)
+        if packed.stores_whole:
+            _write_whole(component, view, sink, progress)
+        write_content(packed, exploded, sink, progress)
+    write_documents(packed, sink)
+    return packed
+
+
+def _write_whole(component: StoredComponent, view: Chunk, sink: BlobSink, progress: Progress) -> None:
+    sink.write_blob(tell(iter_view(view), progress), component.layer.blob)

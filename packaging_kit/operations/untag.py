@@ -1,0 +1,27 @@
+"""`untag`: take a tag away; what it named stays until `gc`."""
+
+from __future__ import annotations
+
+from packaging_kit.digest import Digest
+from packaging_kit.errors import RequestError
+from packaging_kit.operations.places import RepositoryPlace
+from packaging_kit.operations.repositories import open_sink, open_source
+from packaging_kit.operations.settings import Settings
+
+
+def untag(place: RepositoryPlace, settings: Settings) -> Digest:
+    """Take the place's tag away; returns the digest of what it named.
+
+    Raises:
+        NotFoundError: `not-found`.
+        RequestError: `tag-missing`.
+        StoreError: `layout-invalid`.
+        UnavailableError: `io-error`.
+    """
+    if place.tag is None:
+        raise RequestError("tag-missing", "which tag is to go is not said", hint=f"`{place}:TAG`")
+    with open_source(place, settings) as store:
+        digest = store.find(place.tag).digest
+    with open_sink(place, settings) as sink:
+        sink.remove_tags((place.tag,))
+    return digest

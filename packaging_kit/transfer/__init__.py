@@ -1,0 +1,1 @@
+"""From one repository to another."""

@@ -1,0 +1,146 @@
+"""Copy: named things, with all that belongs to them, from any repository to any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from packaging_kit.artifact.graph import Node, Seen, iter_contained
+from packaging_kit.blobs import Blob, Chunk
+from packaging_kit.digest import Digest
+from packaging_kit.errors import PackagingKitError
+from packaging_kit.oci.descriptor import Descriptor
+from packaging_kit.oci.layout import Tagged
+from packaging_kit.oci.media_types import SKELETON_ARTIFACT, WHOLE_MANIFEST
+from packaging_kit.oci.repository import RepositorySink, RepositorySource
+
+OnBytes = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """What a copy did.
+
+    Attributes:
+        things: what was named in the destination.
+        written: blobs that were not there.
+        held: blobs that were there already.
+    """
+
+    things: tuple[Tagged, ...]
+    written: tuple[Blob, ...]
+    held: tuple[Blob, ...]
+
+
+def copy(
+    source: RepositorySource,
+    sink: RepositorySink,
+    wanted: Sequence[tuple[str, Descriptor]],
+    *,
+    referrers: bool,
+    force: bool,
+    on_bytes: OnBytes | None = None,
+) -> Copied:
+    """Copy things with what they contain and their skeletons; what is there already is not written again.
+
+    All of them get their tags, or none. Documents are copied byte for byte.
+
+    Args:
+        wanted: a tag in the destination, and what it shall name.
+        referrers: copy everything that refers to them too, not only our skeletons.
+        on_bytes: is told of the size of every blob that is done.
+
+    Raises:
+        PackagingKitError: as source and sink raise; `side` says which of them it was.
+    """
+    work = _Copy(source, sink, referrers, on_bytes)
+    with _side("destination"), sink.writing():
+        things = [Tagged(tag, *work.copy_thing(descriptor)) for tag, descriptor in wanted]
+        sink.put(things, force=force)
+    return Copied(things=tuple(things), written=tuple(work.written), held=tuple(work.held))
+
+
+@dataclass(slots=True)
+class _Copy:
+    source: RepositorySource
+    sink: RepositorySink
+    all_referrers: bool
+    on_bytes: OnBytes | None
+    written: list[Blob] = field(default_factory=list)
+    held: list[Blob] = field(default_factory=list)
+    _done: set[Digest] = field(default_factory=set)
+
+    def copy_thing(self, descriptor: Descriptor) -> tuple[Descriptor, tuple[Descriptor, ...]]:
+        """Copy one thing and what is attached to it; their entries in an index."""
+        attached: dict[Digest, Descriptor] = {}
+        entry = self._copy_one(descriptor, attached)
+        pending = list(attached.values())
+        while pending:
+            referrer = pending.pop()
+            known = set(attached)
+            attached[referrer.digest] = self._copy_one(referrer, attached)
+            pending += [found for digest, found in attached.items() if digest not in known]
+        attached.pop(entry.digest, None)
+        return entry, tuple(attached[digest] for digest in sorted(attached))
+
+    def _copy_one(self, descriptor: Descriptor, attached: dict[Digest, Descriptor]) -> Descriptor:
+        """Copy what belongs to `descriptor`, and find what refers to any part of it."""
+        entry = _plain(descriptor)
+        # What another thing contains too was copied with it, but what is attached to it belongs to both.
+        seen: Seen = set()
+        for node in self._iter_source(descriptor, seen):
+            if node.descriptor.digest not in self._done:
+                self._copy_blob(node)
+                self._done.add(node.descriptor.digest)
+            if node.links is not None or node.descriptor.media_type == WHOLE_MANIFEST:
+                for referrer in self._find_referrers(node.descriptor.digest):
+                    attached.setdefault(referrer.digest, referrer)
+            if node.descriptor.digest == descriptor.digest and node.links is not None:
+                entry = replace(entry, artifact_type=node.links.own_artifact_type)
+        return entry
+
+    def _copy_blob(self, node: Node) -> None:
+        blob = node.descriptor.blob
+        if self.sink.holds_blob(blob):
+            self.held.append(blob)
+        else:
+            chunks: Iterable[Chunk]
+            chunks = (node.raw,) if node.raw is not None else self._iter_source_blob(blob)
+            self.sink.write_blob(chunks, blob)
+            self.written.append(blob)
+        if self.on_bytes is not None:
+            self.on_bytes(blob.size)
+
+    def _iter_source(self, descriptor: Descriptor, seen: Seen) -> Iterator[Node]:
+        nodes = iter_contained(self.source, descriptor, seen)
+        while True:
+            with _side("source"):
+                node = next(nodes, None)
+            if node is None:
+                return
+            yield node
+
+    def _iter_source_blob(self, blob: Blob) -> Iterator[bytes]:
+        with _side("source"):
+            yield from self.source.iter_blob(blob.digest, size=blob.size)
+
+    def _find_referrers(self, subject: Digest) -> Iterator[Descriptor]:
+        with _side("source"):
+            found = self.source.referrers(subject)
+        return (entry for entry in found if self.all_referrers or entry.artifact_type == SKELETON_ARTIFACT)
+
+
+def _plain(descriptor: Descriptor) -> Descriptor:
+    """The descriptor without what it said in another index."""
+    return Descriptor(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size)
+
+
+@contextmanager
+def _side(name: str) -> Iterator[None]:
+    """Say in errors at which side they arose."""
+    try:
+        yield
+    except PackagingKitError as exc:
+        exc.side = exc.side or name
+        raise
