@@ -10,7 +10,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from packaging_kit.digest import Digest
 from packaging_kit.errors import DocumentError
-from packaging_kit.limits import MAX_JSON_DEPTH, MAX_JSON_INTEGER, MAX_MANIFEST_SIZE
+from packaging_kit.limits import MAX_JSON_DEPTH, MAX_JSON_INTEGER, MAX_JSON_VALUES, MAX_MANIFEST_SIZE
 
 T = TypeVar("T")
 
@@ -51,10 +51,12 @@ def parse_json(raw: bytes, *, max_size: int = MAX_MANIFEST_SIZE) -> Any:
     Raises:
         DocumentError: `document-invalid` for bytes that are not UTF-8, a byte order mark, duplicate
             names, NaN or infinities, integers beyond 64 bits, lone surrogates, more than
-            64 levels; `document-too-large` for more than `max_size` bytes.
+            64 levels; `document-too-large` for more than `max_size` bytes or ten million values.
     """
     if len(raw) > max_size:
         raise DocumentError("document-too-large", f"the document has {len(raw)} bytes, more than {max_size}")
+    if raw.count(b",") > MAX_JSON_VALUES:
+        raise DocumentError("document-too-large", f"the document has more than {MAX_JSON_VALUES} values")
     _check_depth(raw)
     try:
         value = json.loads(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from packaging_kit.digest import Digest
 from packaging_kit.document import Document, dump_json, parse_json
 from packaging_kit.errors import DocumentError
-from packaging_kit.limits import MAX_JSON_DEPTH
+from packaging_kit.limits import MAX_JSON_DEPTH, MAX_JSON_VALUES, MAX_LAYOUT_INDEX_SIZE
 
 REFUSED = {
     "nothing": b"",
@@ -153,3 +153,12 @@ def test_digest_of_a_document_is_that_of_its_raw_bytes() -> None:
     document = Document(b'{ "b": 1, "a": 2 }', {"a": 2, "b": 1})
 
     assert (document.digest, document.size) == (Digest.of(b'{ "b": 1, "a": 2 }'), 18)
+
+
+def test_document_of_very_many_values_is_refused_before_it_takes_memory() -> None:
+    raw = b"[" + b"{}," * (MAX_JSON_VALUES + 1) + b"{}]"
+
+    with pytest.raises(DocumentError) as error:
+        parse_json(raw, max_size=MAX_LAYOUT_INDEX_SIZE)
+
+    assert error.value.code == "document-too-large"
