@@ -132,8 +132,7 @@ class SideHasher:
 
     def __init__(self, algorithm: str = "sha256") -> None:
         self._hasher = hashlib.new(algorithm, usedforsecurity=True)
-        self._queue: queue.SimpleQueue[memoryview | None] = queue.SimpleQueue()
-        self._places = threading.Semaphore(_PIECES_WAITING)
+        self._queue: queue.Queue[memoryview | None] | None = None
         self._abandoned = False
         self._thread: threading.Thread | None = None
 
@@ -146,23 +145,21 @@ class SideHasher:
 
     def update(self, data: bytes | memoryview, /) -> None:
         """Hand over the next bytes; waits while four pieces are still to be hashed."""
-        if self._thread is None and not self._start(len(data)):
+        if self._queue is None and (len(data) < _WORTH_A_THREAD or not self._start()):
             self._hasher.update(data)
-            return
-        view = memoryview(data)  # ours: what the caller does to its own view is not seen in the thread
-        self._places.acquire()
-        self._queue.put(view)
+        elif self._queue is not None:
+            # The view is ours: what the caller does to its own is not seen in the thread.
+            self._queue.put(memoryview(data))
 
-    def _start(self, size: int) -> bool:
-        """Start the thread, where that pays and is possible."""
-        if size < _WORTH_A_THREAD:
-            return False
-        thread = threading.Thread(target=self._run, daemon=True)
+    def _start(self) -> bool:
+        """Start the thread, where that is possible."""
+        waiting: queue.Queue[memoryview | None] = queue.Queue(_PIECES_WAITING)
+        thread = threading.Thread(target=self._run, args=(waiting,), daemon=True)
         try:
             thread.start()
         except RuntimeError:  # the system gives no more threads
             return False
-        self._thread = thread
+        self._thread, self._queue = thread, waiting
         return True
 
     def hexdigest(self) -> str:
@@ -171,13 +168,12 @@ class SideHasher:
         return self._hasher.hexdigest()
 
     def _stop(self) -> None:
-        if self._thread is not None and self._thread.is_alive():
+        if self._thread is not None and self._queue is not None and self._thread.is_alive():
             self._queue.put(None)
             self._thread.join()
 
-    def _run(self) -> None:
-        while (data := self._queue.get()) is not None:
+    def _run(self, waiting: queue.Queue[memoryview | None]) -> None:
+        while (data := waiting.get()) is not None:
             for at in range(0, len(data), _PIECE):
                 if not self._abandoned:
                     self._hasher.update(data[at : at + _PIECE])
-            self._places.release()

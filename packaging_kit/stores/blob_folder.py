@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import TracebackType
 
 from packaging_kit.blobs import Blob, BlobSink, BlobSource, Chunk, check_blob
 from packaging_kit.digest import ALGORITHMS, Digest
@@ -19,6 +21,7 @@ from packaging_kit.stores.files import (
     sync_folder,
     write_chunks,
 )
+from packaging_kit.stores.publishing import Publisher
 
 
 class BlobFolder(BlobSource, BlobSink):
@@ -33,21 +36,29 @@ class BlobFolder(BlobSource, BlobSink):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._folders = {algorithm: folder / "blobs" / algorithm for algorithm in ALGORITHMS}
         self._unflushed: set[Path] = set()
+        self._publisher: Publisher | None = None
 
     def blob_path(self, digest: Digest) -> Path:
         """Where the blob is or would be."""
-        return self.folder / "blobs" / digest.algorithm / digest.hex
+        return self._folders[digest.algorithm] / digest.hex
 
     def blob_size(self, digest: Digest) -> int:
+        self._settle(digest)
         with _named(digest):
             return plain_size(self._checked_path(digest))
 
     def iter_blob_unverified(self, digest: Digest, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        self._settle(digest)
         with _named(digest):
             yield from iter_plain(self._checked_path(digest), start, end)
 
     def holds_blob(self, blob: Blob) -> bool:
+        if self._publisher is not None and self._publisher.is_waiting(blob.digest):
+            return True
+        if not os.path.lexists(self._path(blob.digest)):
+            return False  # the usual case, told quickly
         try:
             for _ in self.iter_blob(blob.digest, size=blob.size):
                 pass
@@ -57,19 +68,24 @@ class BlobFolder(BlobSource, BlobSink):
 
     def write_blob(self, chunks: Iterable[Chunk], expected: Blob | None = None) -> Blob:
         algorithm = "sha256" if expected is None else expected.digest.algorithm
-        folder = self.folder / "blobs" / algorithm
+        folder = self._folders[algorithm]
         if expected is not None and self.holds_blob(expected):
             # Whoever wrote it may not have come to making its name durable.
             self._unflushed.add(folder)
             return expected
         check_no_link(folder)
         make_folder(folder)
-        with AtomicFile(folder) as file:
+        self._unflushed.add(folder)
+        with ExitStack() as stack:
+            file = stack.enter_context(AtomicFile(folder))
             blob = write_chunks(file, chunks, algorithm)
             if expected is not None:
                 check_blob(blob, digest=expected.digest, size=expected.size, what="the content")
-            file.publish(self.blob_path(blob.digest))
-        self._unflushed.add(folder)
+            if self._publisher is None:
+                file.publish(self._path(blob.digest))
+            else:
+                self._publisher.publish(file, self._path(blob.digest), blob.digest)
+                stack.pop_all()  # the publisher's now
         return blob
 
     def iter_blobs(self) -> Iterator[Blob]:
@@ -82,44 +98,60 @@ class BlobFolder(BlobSource, BlobSink):
 
     def blob_folders(self) -> Iterator[Path]:
         """The folders that blobs stand in."""
-        for algorithm in ALGORITHMS:
-            yield self.folder / "blobs" / algorithm
+        yield from self._folders.values()
 
     def remove_blobs(self, digests: Iterable[Digest]) -> None:
         """Remove the files of blobs, durably; those that are not there are passed over."""
         folders: set[Path] = set()
         for digest in digests:
             path = self._checked_path(digest)
-            with io_errors(path):
-                path.unlink(missing_ok=True)
-            folders.add(path.parent)
+            with io_errors(path), suppress(FileNotFoundError):
+                os.unlink(path)
+            folders.add(self._folders[digest.algorithm])
         for folder in folders:
             sync_folder(folder)
 
     def flush(self) -> None:
         """Make the names of all blobs that were written durable."""
+        if self._publisher is not None:
+            self._publisher.finish()
         for folder in tuple(self._unflushed):
             sync_folder(folder)
             self._unflushed.discard(folder)
 
-    def _checked_path(self, digest: Digest) -> Path:
-        path = self.blob_path(digest)
-        check_no_link(path.parent)
-        return path
+    def _settle(self, digest: Digest) -> None:
+        if self._publisher is not None and self._publisher.is_waiting(digest):
+            self._publisher.finish()
+
+    def _path(self, digest: Digest) -> str:
+        return f"{self._folders[digest.algorithm]}{os.sep}{digest.hex}"
+
+    def _checked_path(self, digest: Digest) -> str:
+        check_no_link(self._folders[digest.algorithm])
+        return self._path(digest)
 
 
 def check_no_link(folder: Path) -> None:
     """Refuse `blobs` or `blobs/sha256` that leads elsewhere."""
-    for path in (folder.parent, folder):
+    for path in (os.path.dirname(folder), folder):
         with io_errors(path):
-            if path.is_symlink():
+            if os.path.islink(path):
                 raise StoreError("layout-invalid", f"`{path}` is a link")
 
 
-@contextmanager
-def _named(digest: Digest) -> Iterator[None]:
-    """Say which blob is not there, in place of which file."""
-    try:
-        yield
-    except NotFoundError as exc:
-        raise NotFoundError("not-found", f"the blob {digest} is not there") from exc
+class _named:  # noqa: N801 - used as a function
+    """Say which blob is not there, in place of which file; used in a `with` statement."""
+
+    __slots__ = ("_digest",)
+
+    def __init__(self, digest: Digest) -> None:
+        self._digest = digest
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, _type: type[BaseException] | None, exc: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        if isinstance(exc, NotFoundError):
+            raise NotFoundError("not-found", f"the blob {self._digest} is not there") from exc

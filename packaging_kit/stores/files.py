@@ -8,8 +8,9 @@ import os
 import stat
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from packaging_kit.blobs import Blob, Chunk
@@ -26,6 +27,9 @@ except ImportError:  # Windows
 if TYPE_CHECKING:
     from typing import Self
 
+StrPath = str | os.PathLike[str]
+"""Blobs are many and small, and making a `Path` costs as much as opening a file."""
+
 _FLUSH_SIZE: Final = 16 * MIB
 
 _counter = itertools.count()
@@ -41,24 +45,33 @@ _OPEN_FLAGS: Final = (
 )
 
 
-@contextmanager
-def io_errors(path: Path) -> Iterator[None]:
-    """Translate what the operating system says.
+class io_errors:  # noqa: N801 - used as a function
+    """Translate what the operating system says; used in a `with` statement.
 
     Raises:
         UnavailableError: `io-error`.
     """
-    try:
-        yield
-    except OSError as exc:
-        raise _io_error(path, exc) from exc
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: StrPath) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, _type: type[BaseException] | None, exc: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        if isinstance(exc, OSError):
+            raise _io_error(self._path, exc) from exc
 
 
-def _io_error(path: Path, exc: OSError) -> UnavailableError:
+def _io_error(path: StrPath, exc: OSError) -> UnavailableError:
     return UnavailableError("io-error", f"`{path}`: {(exc.strerror or str(exc)).lower()}")
 
 
-def open_plain(path: Path) -> int:
+def open_plain(path: StrPath) -> int:
     """A file descriptor for reading the plain file at `path`; links, devices and folders are refused.
 
     Raises:
@@ -67,7 +80,7 @@ def open_plain(path: Path) -> int:
         UnavailableError: `io-error`.
     """
     try:
-        if not stat.S_ISREG(path.lstat().st_mode):
+        if not stat.S_ISREG(os.lstat(path).st_mode):
             raise _not_plain(path)
         descriptor = os.open(path, _OPEN_FLAGS)
     except (FileNotFoundError, NotADirectoryError) as exc:
@@ -82,11 +95,11 @@ def open_plain(path: Path) -> int:
     return descriptor
 
 
-def _not_plain(path: Path) -> StoreError:
+def _not_plain(path: StrPath) -> StoreError:
     return StoreError("layout-invalid", f"`{path}` is not a plain file")
 
 
-def iter_plain(path: Path, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+def iter_plain(path: StrPath, start: int = 0, end: int | None = None) -> Iterator[bytes]:
     """The bytes `start:end` of the plain file at `path`; raises as `open_plain` does."""
     descriptor = open_plain(path)
     try:
@@ -113,7 +126,7 @@ def read_at(descriptor: int, size: int, position: int) -> bytes:
         return os.read(descriptor, size)
 
 
-def plain_size(path: Path) -> int:
+def plain_size(path: StrPath) -> int:
     """The size of the plain file at `path`; raises as `open_plain` does."""
     descriptor = open_plain(path)
     try:
@@ -141,9 +154,9 @@ class AtomicFile:
         UnavailableError: `io-error` from every method.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: StrPath) -> None:
         with io_errors(folder):
-            self._path, self._descriptor = _create(folder)
+            self._path, self._descriptor = _create(os.fspath(folder))
         self._flusher = _Flusher(self._descriptor)
         self._is_open = True
         self._is_published = False
@@ -155,7 +168,7 @@ class AtomicFile:
         self._close()
         if not self._is_published:
             with suppress(OSError):
-                self._path.unlink()
+                os.unlink(self._path)
 
     def write(self, data: Chunk) -> None:
         with io_errors(self._path):
@@ -165,7 +178,7 @@ class AtomicFile:
                 self._flusher.wrote(written)
                 view = view[written:]
 
-    def publish(self, path: Path, *, replace: bool = True) -> None:
+    def publish(self, path: StrPath, *, replace: bool = True) -> None:
         """Flush to the disk, then give the file its name, in the folder where it is.
 
         Raises:
@@ -177,7 +190,7 @@ class AtomicFile:
             if not HAS_FLOCK:
                 self._close()  # Windows renames no file that is open; elsewhere its lock keeps it from being swept
             if replace:
-                self._path.replace(path)
+                os.replace(self._path, path)
             elif not _link(self._path, path):
                 raise StoreError("output-exists", f"`{path}` exists", hint="`--force` replaces it")
             self._is_published = True
@@ -238,10 +251,10 @@ def write_chunks(file: AtomicFile, chunks: Iterable[Chunk], algorithm: str = "sh
         return Blob(Digest.from_hasher(hasher, algorithm), size)
 
 
-def _create(folder: Path) -> tuple[Path, int]:
+def _create(folder: str) -> tuple[str, int]:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     while True:
-        path = folder / f"{TEMPORARY_PREFIX}{os.getpid()}-{next(_counter)}"
+        path = os.path.join(folder, f"{TEMPORARY_PREFIX}{os.getpid()}-{next(_counter)}")
         try:
             descriptor = os.open(path, flags, 0o666)
         except FileExistsError:
@@ -252,7 +265,7 @@ def _create(folder: Path) -> tuple[Path, int]:
         except OSError:
             os.close(descriptor)
             with suppress(OSError):
-                path.unlink()
+                os.unlink(path)
             raise
         os.close(descriptor)
 
@@ -267,7 +280,7 @@ def _sync(descriptor: int) -> None:
     os.fsync(descriptor)
 
 
-def _link(temporary: Path, path: Path) -> bool:
+def _link(temporary: str, path: StrPath) -> bool:
     """Rename without replacing; false where `path` exists."""
     try:
         os.link(temporary, path)
@@ -275,12 +288,12 @@ def _link(temporary: Path, path: Path) -> bool:
         return False
     except OSError:
         # No hard links on this file system: what is left is not atomic, but replaces nothing that was there.
-        if path.exists():
+        if os.path.exists(path):
             return False
-        temporary.replace(path)
+        os.replace(temporary, path)
         return True
     with suppress(OSError):
-        temporary.unlink()  # the file has its name; another one left over is swept some day
+        os.unlink(temporary)  # the file has its name; another one left over is swept some day
     return True
 
 

@@ -25,6 +25,7 @@ from packaging_kit.stores.blob_folder import BlobFolder, check_no_link
 from packaging_kit.stores.files import io_errors, iter_plain, make_folder, plain_size, sync_folder, write_file
 from packaging_kit.stores.indexed import IndexedStore, check_index_size
 from packaging_kit.stores.locks import TEMPORARY_PREFIX, folder_lock, sweep
+from packaging_kit.stores.publishing import Publisher
 
 _LAYOUT_FILE_SIZE = 4096
 
@@ -141,12 +142,12 @@ class LayoutStore(BlobFolder, IndexedStore):
         if self._locks is not None:
             yield
             return
-        with ExitStack() as locks:
-            self._locks = locks
+        with ExitStack() as locks, Publisher() as publisher:
+            self._locks, self._publisher = locks, publisher
             try:
                 yield
             finally:
-                self._locks, self._has_joined = None, False
+                self._locks, self._publisher, self._has_joined = None, None, False
 
     @contextmanager
     def alone(self) -> Iterator[None]:

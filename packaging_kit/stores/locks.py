@@ -96,7 +96,7 @@ else:
         fcntl.lockf(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
 
 
-def mark_in_use(path: Path, descriptor: int) -> bool:
+def mark_in_use(path: str, descriptor: int) -> bool:
     """Keep a temporary file that was just made from being swept; false where that came too late."""
     if not HAS_FLOCK:
         return True  # Windows removes no file that is open
@@ -106,7 +106,7 @@ def mark_in_use(path: Path, descriptor: int) -> bool:
         # Without locks here, `sweep` can't have one either, and leaves all files alone.
         return exc.errno in _NO_LOCKS
     try:
-        return os.stat(path, follow_symlinks=False).st_ino == os.fstat(descriptor).st_ino  # noqa: PTH116 - as the line
+        return os.lstat(path).st_ino == os.fstat(descriptor).st_ino
     except FileNotFoundError:
         return False
 

@@ -1,0 +1,91 @@
+"""Giving files their names in the background: the next one is made while the disk is waited for."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import TYPE_CHECKING, Final
+
+from packaging_kit.digest import Digest
+from packaging_kit.stores.files import AtomicFile
+
+if TYPE_CHECKING:
+    from typing import Self
+
+_THREADS: Final = 4
+_MOST_WAITING: Final = 64  # each holds a file descriptor
+
+_Work = tuple[AtomicFile, str, Digest]
+
+
+class Publisher:
+    """Publishes files that are complete; used in a `with` statement, at whose end it is done with all of them.
+
+    Several threads flush at a time, because a file system writes what several ask for in one go.
+
+    Raises:
+        UnavailableError: `io-error` from `publish` and `finish`, for any of the files.
+    """
+
+    def __init__(self) -> None:
+        self._queue: queue.Queue[_Work | None] = queue.Queue(_MOST_WAITING)
+        self._threads: list[threading.Thread] = []
+        self._waiting: set[Digest] = set()
+        self._errors: list[BaseException] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # What was handed over is complete, and harms nobody under its name.
+        for _thread in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def publish(self, file: AtomicFile, path: str, digest: Digest) -> None:
+        """Take over `file`, and publish it under `path`, the place of the blob `digest`."""
+        self._check()
+        if not self._threads:
+            self._start()
+        self._waiting.add(digest)
+        if self._threads:
+            self._queue.put((file, path, digest))
+        else:
+            self._publish(file, path, digest)
+            self._check()
+
+    def is_waiting(self, digest: Digest) -> bool:
+        """Whether a blob was handed over, and may not have its name yet."""
+        return digest in self._waiting
+
+    def finish(self) -> None:
+        """Wait until everything has its name."""
+        self._queue.join()
+        self._check()
+
+    def _start(self) -> None:
+        for _ in range(_THREADS):
+            thread = threading.Thread(target=self._run, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the system gives no more threads: then fewer, or none at all
+                return
+            self._threads.append(thread)
+
+    def _run(self) -> None:
+        while (work := self._queue.get()) is not None:
+            self._publish(*work)
+            self._queue.task_done()
+
+    def _publish(self, file: AtomicFile, path: str, digest: Digest) -> None:
+        try:
+            with file:
+                file.publish(path)
+        except BaseException as exc:  # noqa: BLE001 - raised where it is waited for
+            self._errors.append(exc)
+        self._waiting.discard(digest)
+
+    def _check(self) -> None:
+        if self._errors:
+            raise self._errors[0]
