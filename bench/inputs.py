@@ -102,6 +102,17 @@ def tiny_sections(count: int) -> Pieces:
     return (COMPONENT_PREAMBLE, b"\0\1\0" * count)
 
 
+def small_components(count: int) -> Iterator[Pieces]:
+    """Components of 1 to 20 kB: nothing to split out, a module of their own, or one that others have too."""
+    for number in range(count):
+        parts = [custom_section(500 + 37 * (number % 40), 2000 + number)]
+        if number % 4 in (1, 2):
+            parts.append(section(SectionId.CORE_MODULE, core_module(4300 + 1300 * (number % 3), 5000 + number % 3)))
+        if number % 4 in (2, 3):
+            parts.append(section(SectionId.CORE_MODULE, core_module(1000 + 53 * (number % 200), 6000 + number)))
+        yield component(*parts)
+
+
 def claims_4_gib() -> Pieces:
     """A component of 20 bytes whose one section says that it has 2^32 - 1 bytes."""
     return (COMPONENT_PREAMBLE, bytes([SectionId.CORE_MODULE]) + b"\xff\xff\xff\xff\x0f", b"\0" * 6)

@@ -19,6 +19,8 @@ _TITLES: Final[Mapping[str, str]] = {
     "forms": "The other forms and commands, for information",
     "memory": "Memory",
     "startup": "Start-up",
+    "small": "Very many small components in one layout",
+    "ranges": "Ranges of a whole, read from its fragments",
     "towers": "Deep towers",
     "sections": "Very many sections",
     "refusals": "Refused at once",

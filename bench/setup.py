@@ -43,6 +43,7 @@ class Scale:
         depth: of those.
         line: bytes of the largest file behind a fitted line.
         sections: of the file of tiny sections.
+        small: number of small components in one layout.
         repetitions: of every measurement of time.
         uncounted: repetitions before them.
         watched: repetitions of every measurement of memory.
@@ -54,6 +55,7 @@ class Scale:
     depth: int
     line: int
     sections: int
+    small: int
     repetitions: int
     uncounted: int
     watched: int
@@ -66,6 +68,7 @@ FULL: Final = Scale(
     depth=900,
     line=512 * MB,
     sections=1_000_000,
+    small=2_000,
     repetitions=7,
     uncounted=1,
     watched=3,
@@ -77,6 +80,7 @@ QUICK: Final = Scale(
     depth=90,
     line=4 * MB,
     sections=10_000,
+    small=20,
     repetitions=1,
     uncounted=0,
     watched=1,

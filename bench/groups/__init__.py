@@ -10,6 +10,7 @@ from bench.figure import Figure
 from bench.groups.hostile import linear, refusals, sections, towers
 from bench.groups.memory import memory
 from bench.groups.startup import startup
+from bench.groups.stores import ranges, small
 from bench.groups.throughput import digest, forms, whole
 from bench.setup import Setup
 
@@ -20,6 +21,8 @@ GROUPS: Final[Mapping[str, Callable[[Setup], Iterator[Figure]]]] = MappingProxyT
         "forms": forms,
         "memory": memory,
         "startup": startup,
+        "small": small,
+        "ranges": ranges,
         "towers": towers,
         "sections": sections,
         "refusals": refusals,
