@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 _THREADS: Final = 4
-_MOST_WAITING: Final = 64  # each holds a file descriptor
+_MOST_WAITING: Final = 16  # each holds a file descriptor
 
 _Work = tuple[AtomicFile, str, Digest]
 
