@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := demo-output
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt bless fixtures bench tools wheel clean
+.PHONY: help demo test check fmt bless fixtures bench campaign tools wheel clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ fixtures: $(VENV)/.installed ## make the committed fixtures again; no diff is ex
 
 bench: $(VENV)/.installed ## measure against known tools, and write docs/performance.md
 	$(BIN)/python -m bench.run
+
+campaign: $(VENV)/.installed ## crashes, faults, flipped bits: all of them, and write docs/reliability.md
+	$(BIN)/python -m tests.campaign --full
 
 tools: $(VENV)/.installed ## install the real tools that tests compare with, into .tools/
 	$(BIN)/python -m tests.real.tools install

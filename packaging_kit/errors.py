@@ -37,6 +37,10 @@ class PackagingKitError(Exception):
         self.subject: str | None = None
         self.side: str | None = None
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # What an exception does by itself would call the class with the message alone.
+        return _restore, (type(self), self.args), self.__dict__
+
     def place(self) -> str | None:
         """Where it was found, as text for people: an offset, a JSON path, a digest."""
         return None
@@ -48,6 +52,10 @@ class PackagingKitError(Exception):
     def __str__(self) -> str:
         place = self.place()
         return f"{self.message} ({place})" if place else self.message
+
+
+def _restore(error: type[PackagingKitError], args: tuple[object, ...]) -> PackagingKitError:
+    return error.__new__(error, *args)
 
 
 class WasmFormatError(PackagingKitError):

@@ -37,7 +37,8 @@ def read_schema(name: str) -> str:
     """
     found = _by_name().get(name)
     if found is None:
-        raise NotFoundError("not-found", f"there is no schema `{name}`", hint="one of " + ", ".join(schema_names()))
+        known = ", ".join(f"`{known}`" for known in schema_names())
+        raise NotFoundError("not-found", f"there is no schema `{name}`", hint=f"one of {known}")
     return found.read_text(encoding="utf-8")
 
 

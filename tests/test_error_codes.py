@@ -1,6 +1,7 @@
 """`docs/errors.md` lists the codes that the package raises, no more and no fewer, with what each of them carries."""
 
 import ast
+import pickle
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -104,3 +105,20 @@ def test_errors_are_defined_in_one_module_only() -> None:
     ]
 
     assert elsewhere == [], "this test has to learn where else errors are defined"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.StoreError("tag-exists", "the tag is there", hint="`--force`"),
+        errors.WasmFormatError("wasm-malformed", "cut off", offset=9),
+        errors.ContentError("size-mismatch", "too large", expected=1, actual=2),
+    ],
+    ids=lambda error: error.code,
+)
+def test_error_crosses_to_another_process_whole(error: errors.PackagingKitError) -> None:
+    error.subject = "app.wasm"
+
+    back = pickle.loads(pickle.dumps(error))
+
+    assert (type(back), str(back), vars(back)) == (type(error), str(error), vars(error))

@@ -252,3 +252,20 @@ def test_order_of_three_things_makes_no_difference() -> None:
     layouts = {put(EMPTY, order, no_subjects, force=False).to_document().raw for order in permutations(things)}
 
     assert len(layouts) == 1
+
+
+def test_untagged_entry_that_says_more_than_the_one_that_is_put_stays_alone() -> None:
+    theirs = replace(SIGNATURE, annotations={"note": "theirs"})
+    index = Index(manifests=(of_tag(WHOLE, "v1"), theirs))
+
+    assert _put(index, Tagged("v2", WHOLE, (SIGNATURE,))).manifests == (
+        of_tag(WHOLE, "v1"),
+        of_tag(WHOLE, "v2"),
+        theirs,
+    )
+
+
+def test_own_referrer_that_is_put_stays_though_the_last_tag_of_its_subject_moves() -> None:
+    index = _put(EMPTY, Tagged("v1", WHOLE))
+
+    assert _put(index, Tagged("v1", OTHER, (SKELETON,)), force=True) == _put(EMPTY, Tagged("v1", OTHER, (SKELETON,)))

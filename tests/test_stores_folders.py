@@ -13,11 +13,22 @@ import pytest
 from packaging_kit.blobs import Blob
 from packaging_kit.digest import Digest
 from packaging_kit.errors import ContentError, NotFoundError, PackagingKitError, StoreError
+from packaging_kit.oci.layout import Tagged
 from packaging_kit.stores.blob_folder import BlobFolder
 from packaging_kit.stores.exploded import ExplodedFolder
+from packaging_kit.stores.indexed import IndexedStore
 from packaging_kit.stores.layout import LayoutStore
 from tests.conftest import REPOSITORY
-from tests.store_contract import CONTENT, Store, StoreContract, blob_of
+from tests.store_contract import (
+    CONTENT,
+    SIGNATURE,
+    Make,
+    RepositoryContract,
+    Store,
+    StoreContract,
+    blob_of,
+    store_manifest,
+)
 
 AS_ROOT = os.geteuid() == 0
 
@@ -161,10 +172,33 @@ class TestBlobFolder(FolderContract):
         return BlobFolder(tmp_path / "folder")
 
 
-class TestLayoutStore(FolderContract):
+class TestLayoutStore(FolderContract, RepositoryContract):
     @pytest.fixture
-    def store(self, tmp_path: Path) -> Store:
-        return LayoutStore(tmp_path / "layout")
+    def make_store(self, tmp_path: Path) -> Make:
+        return lambda name: LayoutStore(tmp_path / name)
+
+    def another(self, repository: IndexedStore) -> IndexedStore:
+        assert isinstance(repository, LayoutStore)
+        return LayoutStore.open(repository.folder)
+
+    def snapshot(self, repository: IndexedStore) -> object:
+        assert isinstance(repository, LayoutStore)
+        files = (path for path in repository.folder.rglob("*") if path.is_file())
+        return {path.relative_to(repository.folder): path.read_bytes() for path in files}
+
+    def test_what_another_object_put_is_seen_at_once(self, repository: IndexedStore) -> None:
+        entry = store_manifest(repository, "a")
+        repository.put([Tagged("v1", entry)], force=False)
+        before = repository.tags(), repository.referrers(entry.digest)
+        other = self.another(repository)
+        signature = store_manifest(other, "r", subject=entry, artifactType=SIGNATURE)
+        other.put([Tagged("v2", entry, (signature,))], force=False)
+
+        assert (before, repository.tags(), repository.referrers(entry.digest)) == (
+            (("v1",), ()),
+            ("v1", "v2"),
+            (signature,),
+        )
 
 
 class TestExplodedFolder(FolderContract):

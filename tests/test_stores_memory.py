@@ -1,18 +1,19 @@
-"""The store in memory keeps the contract of stores."""
+"""The repository in memory keeps the contract of repositories."""
 
 from __future__ import annotations
 
 import pytest
 
 from packaging_kit.digest import Digest
+from packaging_kit.stores.indexed import IndexedStore
 from packaging_kit.stores.memory import MemoryStore
-from tests.store_contract import Store, StoreContract
+from tests.store_contract import Make, RepositoryContract, Store
 
 
-class TestMemoryStore(StoreContract):
+class TestMemoryStore(RepositoryContract):
     @pytest.fixture
-    def store(self) -> Store:
-        return MemoryStore()
+    def make_store(self) -> Make:
+        return lambda _: MemoryStore()
 
     def damage(self, store: Store, digest: Digest, data: bytes) -> None:
         assert isinstance(store, MemoryStore)
@@ -21,3 +22,10 @@ class TestMemoryStore(StoreContract):
     def held(self, store: Store) -> list[bytes]:
         assert isinstance(store, MemoryStore)
         return list(store._blobs.values())
+
+    def another(self, repository: IndexedStore) -> IndexedStore:
+        return repository  # nobody else can have one
+
+    def snapshot(self, repository: IndexedStore) -> object:
+        blobs = {blob: repository.read_blob(blob.digest) for blob in repository.iter_blobs()}
+        return repository.read_index().raw, blobs

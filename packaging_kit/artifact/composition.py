@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from packaging_kit.artifact.unpack import StoredComponent, skeleton_root
-from packaging_kit.blobs import BlobSource, MemoryScratch, Scratch
+from packaging_kit.artifact.unpack import StoredComponent, restore_component, skeleton_root
+from packaging_kit.blobs import BlobSource, MemoryScratch, Scratch, check_size
 from packaging_kit.digest import Digest
 from packaging_kit.errors import PackagingKitError
 from packaging_kit.fragments.explode import explode_chunks
@@ -43,6 +43,9 @@ def read_composition(
 ) -> Composition:
     """The pieces of a component: out of its skeletons where they are there, else out of all of its bytes.
 
+    A skeleton artifact beside a stored whole is believed where it states that very artifact and its size; the
+    digests of the modules in it are not compared with the whole, which only `verify` does.
+
     Args:
         skeletons: skeleton artifacts that refer to it, in the order in which they are tried.
 
@@ -51,16 +54,22 @@ def read_composition(
         ContentError: `digest-mismatch`, `size-mismatch`; and what `make_plan` raises.
     """
     if component.root is not None:
-        return _from_plan(component, make_plan(component.root, source, scratch), source)
+        return _from_plan(component, _read_plan(component, component.root, source, scratch), source)
     for entry in skeletons:
         try:
-            root = skeleton_root(parse_manifest(source.read_blob(entry.digest, size=entry.size)).value)
-            plan = make_plan(root, source)
+            artifact = parse_manifest(source.read_blob(entry.digest, size=entry.size)).value
+            restore_component(source, artifact)  # which refuses one that states another whole
+            plan = _read_plan(component, skeleton_root(artifact), source, scratch)
         except PackagingKitError:
             continue  # another may be intact, and the whole is there in any case
-        if plan.size == component.layer.size:
-            return _from_plan(component, plan, source)
+        return _from_plan(component, plan, source)
     return _from_whole(component, source, scratch)
+
+
+def _read_plan(component: StoredComponent, root: Digest, source: BlobSource, scratch: Scratch | None) -> Plan:
+    plan = make_plan(root, source, scratch)
+    check_size(plan.size, component.layer.size)
+    return plan
 
 
 def _from_plan(component: StoredComponent, plan: Plan, source: BlobSource) -> Composition:

@@ -44,6 +44,16 @@ def read_node(source: BlobSource, descriptor: Descriptor) -> Node:
     return Node(descriptor=descriptor, raw=raw, links=read_links(raw, descriptor.media_type))
 
 
+def check_depth(depth: int) -> None:
+    """Refuse what stands in more documents than anyone writes.
+
+    Raises:
+        DocumentError: `document-invalid`.
+    """
+    if depth > MAX_INDEX_DEPTH:
+        raise DocumentError("document-invalid", f"indexes nest deeper than {MAX_INDEX_DEPTH} levels")
+
+
 Seen = set[tuple[Digest, str]]
 """Digest and media type of what was met: a manifest may be met as a plain blob first (docs/format.md, 11.4)."""
 
@@ -62,8 +72,7 @@ def iter_contained(source: BlobSource, root: Descriptor, seen: Seen | None = Non
     while descriptor is not None or pending:
         if descriptor is not None and (descriptor.digest, descriptor.media_type) not in seen:
             seen.add((descriptor.digest, descriptor.media_type))
-            if len(pending) > MAX_INDEX_DEPTH:
-                raise DocumentError("document-invalid", f"indexes nest deeper than {MAX_INDEX_DEPTH} levels")
+            check_depth(len(pending))
             node = read_node(source, descriptor)
             pending.append((node, iter(() if node.links is None else node.links.content)))
         if not pending:

@@ -171,11 +171,12 @@ def _raw_documents(artifacts: list[WholeArtifact]) -> Iterator[bytes]:
 
 def _skeleton_artifact(whole: WholeArtifact, exploded: Exploded, *, with_subject: bool) -> Document[Manifest]:
     """Every skeleton, root first, then what restores the whole artifact."""
-    config, manifest = whole.config, whole.manifest
+    manifest = whole.manifest
+    config = manifest.value.config.blob  # others may name it by another algorithm
     layers = (
         _layer(media_types.SKELETON, exploded.root, exploded.skeleton_size),
         *(_layer(media_types.SKELETON, fragment.digest, fragment.size) for fragment in exploded.components),
-        _layer(media_types.WHOLE_CONFIG, Digest.of(config), len(config)),
+        _layer(media_types.WHOLE_CONFIG, config.digest, config.size),
         _layer(media_types.WHOLE_MANIFEST, manifest.digest, manifest.size),
     )
     document = Manifest(

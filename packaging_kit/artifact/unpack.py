@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from packaging_kit.blobs import Blob, BlobSource
 from packaging_kit.digest import Digest
 from packaging_kit.document import Document
-from packaging_kit.errors import DocumentError
+from packaging_kit.errors import DocumentError, NotFoundError
 from packaging_kit.oci import media_types
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.index import Index, parse_index
@@ -41,8 +41,9 @@ def find_component(source: BlobSource, descriptor: Descriptor) -> StoredComponen
     """
     if descriptor.media_type == media_types.IMAGE_INDEX:
         index = parse_index(_read(source, descriptor)).value
-        if index.artifact_type == media_types.SPLIT_INDEX:
-            return _restore(source, index)
+        split = find_split(source, index)
+        if split is not None:
+            return split
         descriptor = _only_manifest(index)
     if descriptor.media_type != media_types.IMAGE_MANIFEST:
         raise _unexpected(f"`{descriptor.media_type}` is neither an image manifest nor an image index")
@@ -71,9 +72,14 @@ def only_layer(manifest: Manifest) -> Descriptor:
     return layer
 
 
-def _restore(source: BlobSource, index: Index) -> StoredComponent:
-    """The whole artifact out of the skeleton artifact of a split index."""
-    skeletons = _read_skeleton_artifact(source, index)
+def find_split(source: BlobSource, index: Index) -> StoredComponent | None:
+    """The component that a split index stands for; `None` where it is an index of something else.
+
+    Raises as `find_component` does.
+    """
+    skeletons = _find_skeletons(source, index)
+    if skeletons is None:
+        return None
     component = restore_component(source, skeletons)
     if index.subject is not None and index.subject.blob != Blob(component.manifest.digest, component.manifest.size):
         raise _other_subject()
@@ -131,13 +137,31 @@ def _other_subject() -> DocumentError:
     return DocumentError("document-invalid", "the subject is not the whole that is stored", json_path="subject")
 
 
-def _read_skeleton_artifact(source: BlobSource, index: Index) -> Manifest:
-    for entry in index.manifests:
-        if entry.artifact_type == media_types.SKELETON_ARTIFACT:
-            manifest = parse_manifest(_read(source, entry)).value
-            if manifest.artifact_type == media_types.SKELETON_ARTIFACT:
-                return manifest
-    raise DocumentError("document-invalid", "a split index names no skeleton artifact", json_path="manifests")
+def _find_skeletons(source: BlobSource, index: Index) -> Manifest | None:
+    """The skeleton artifact of a split index; `None` where it is an index of something else."""
+    if index.artifact_type == media_types.SPLIT_INDEX:
+        for entry in index.manifests:
+            if entry.artifact_type == media_types.SKELETON_ARTIFACT:
+                manifest = parse_manifest(_read(source, entry)).value
+                if manifest.artifact_type == media_types.SKELETON_ARTIFACT:
+                    return manifest
+        raise DocumentError("document-invalid", "a split index names no skeleton artifact", json_path="manifests")
+    return _find_untyped(source, index)
+
+
+def _find_untyped(source: BlobSource, index: Index) -> Manifest | None:
+    """The same where every artifact type is gone but the skeleton artifact's own.
+
+    Tools that write an index anew leave the types out (`skopeo copy --all`), and keep the order.
+    """
+    first = index.manifests[0] if index.manifests else None
+    if index.artifact_type is not None or first is None or first.media_type != media_types.IMAGE_MANIFEST:
+        return None
+    try:
+        manifest = parse_manifest(_read(source, first)).value
+    except NotFoundError:
+        return None  # of an image for several platforms, some are often left out
+    return manifest if manifest.artifact_type == media_types.SKELETON_ARTIFACT else None
 
 
 def _only_manifest(index: Index) -> Descriptor:

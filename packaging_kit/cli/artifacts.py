@@ -35,7 +35,7 @@ def pack(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Wasm binaries; `-` is standard input.")],
     *,
     output: Annotated[
-        str, typer.Option("-o", "--output", metavar="PLACE", help="A layout, `oci:DIR`, or `oci-archive:FILE`.")
+        str, typer.Option("-o", "--output", metavar="PLACE", help="`oci:DIR` for a layout, `FILE.tar` for an archive.")
     ],
     form: Annotated[
         Literal["whole", "mapped", "split", "both"], typer.Option(help="How fragments are stored.")
@@ -56,9 +56,9 @@ def pack(
     from packaging_kit.artifact.pack import Form
     from packaging_kit.cli.render import digest_line, pack_json
     from packaging_kit.operations import pack as operation
-    from packaging_kit.operations.places import parse_output, with_tag
+    from packaging_kit.operations.places import parse_destination, with_tag
 
-    place = parse_output(output)
+    place = parse_destination(output)
     options = operation.PackOptions(
         form=Form(form),
         tag=one_tag(tag, place.tag),
@@ -94,7 +94,7 @@ def unpack(
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the exact bytes of a packed component, from any form, verified."""
+    """Write the exact bytes of a packed component, verified. It may have any form."""
     from packaging_kit.digest import Digest
     from packaging_kit.operations import unpack as operation
     from packaging_kit.operations.places import parse_repository
@@ -113,14 +113,16 @@ def unpack(
 @reports_errors
 def copy(
     source: Annotated[str, typer.Argument(metavar="SRC", help=PLACE_HELP)],
-    destination: Annotated[str, typer.Argument(metavar="DST", help="A layout or archive, with or without a tag.")],
+    destination: Annotated[
+        str, typer.Argument(metavar="DST", help="The same, new or old; without a tag it gets SRC's.")
+    ],
     *,
     referrers: Annotated[bool, typer.Option("--referrers", help="Copy what refers to it too.")] = False,
     every_tag: Annotated[bool, typer.Option("--all", help="Copy everything that has a tag.")] = False,
     force: MoveOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Copy an artifact, with what it contains and its skeleton; blobs that are there already stay."""
+    """Copy an artifact, with what it contains and its skeleton. Blobs that are there already stay."""
     from packaging_kit.cli.render import digest_line
     from packaging_kit.cli.render_repositories import copy_json, copy_note
     from packaging_kit.operations import copy as operation
@@ -150,9 +152,12 @@ def copy(
 def convert(
     place: Annotated[str, typer.Argument(metavar="PLACE", help=PLACE_HELP)],
     *,
-    form: Annotated[Literal["whole", "mapped", "split", "both"], typer.Option(help="The form that it gets.")],
+    form: Annotated[
+        Literal["whole", "mapped", "split", "both"], typer.Option(help="How its fragments will be stored.")
+    ],
     output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="PLACE", help="Where to; otherwise in its place.")
+        str | None,
+        typer.Option("-o", "--output", metavar="PLACE", help="A layout or archive; otherwise it stays where it is."),
     ] = None,
     force: MoveOption = False,
     as_json: JsonOption = False,
@@ -182,7 +187,7 @@ def convert(
 @app.command()
 @reports_errors
 def untag(
-    place: Annotated[str, typer.Argument(metavar="PLACE", help="`oci:DIR:TAG` or `oci-archive:FILE:TAG`.")],
+    place: Annotated[str, typer.Argument(metavar="PLACE", help="`oci:DIR:TAG` or `FILE.tar:TAG`.")],
     *,
     as_json: JsonOption = False,
 ) -> None:

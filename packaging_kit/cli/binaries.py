@@ -22,7 +22,7 @@ from packaging_kit.cli.options import (
 )
 from packaging_kit.cli.program import app, reports_errors
 from packaging_kit.cli.terminal import TerminalProgress, print_data, print_error, print_json, print_note
-from packaging_kit.errors import PackagingKitError
+from packaging_kit.errors import PackagingKitError, RequestError
 
 if TYPE_CHECKING:
     from packaging_kit.operations.inputs import Input
@@ -36,7 +36,7 @@ def digest(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the root of each file's canonical split: its content hash as if exploded."""
+    """Print each file's content hash as if exploded: its root."""
     from packaging_kit.cli.render import digest_line, split_json
     from packaging_kit.operations.digest import digest_file
 
@@ -110,7 +110,7 @@ def inspect(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a binary is, what it is made of, and what it says of itself."""
+    """Show what a binary is, what it holds and what it says."""
     from packaging_kit.cli.render import inspection_json, inspection_lines
     from packaging_kit.operations.inspect import inspect_file, inspect_place
     from packaging_kit.operations.places import FilePlace, parse_source
@@ -135,10 +135,12 @@ def diff(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what changed between two components, fragment by fragment; exit 1 where they differ."""
+    """Compare two components, fragment by fragment. Exits with 1 where they differ."""
     from packaging_kit.cli.render_repositories import diff_json, diff_lines
     from packaging_kit.operations import diff as operation
 
+    if before == after == "-":
+        raise RequestError("place-unclear", "standard input can be one of the two, not both")
     result = operation.diff(_readable(before), _readable(after), make_settings())
     if as_json:
         print_json(diff_json(result))

@@ -25,7 +25,7 @@ OutputFile = Annotated[
     str, typer.Option("-o", "--output", metavar="FILE", help="Where to write; `-` is standard output.")
 ]
 
-PLACE_HELP = "`oci:DIR[:TAG|@DIGEST]` or `oci-archive:FILE[:TAG|@DIGEST]`."
+PLACE_HELP = "`oci:DIR[:TAG|@DIGEST]` for a layout, `FILE.tar[:TAG|@DIGEST]` for an archive."
 
 
 def make_settings() -> Settings:

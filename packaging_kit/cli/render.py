@@ -11,11 +11,12 @@ from packaging_kit.cli.terminal import printable
 if TYPE_CHECKING:
     # Only named here: a command must not pay for importing the operations of the others.
     from packaging_kit.blobs import Blob
+    from packaging_kit.digest import Digest
     from packaging_kit.operations.digest import SplitSummary
     from packaging_kit.operations.inspect import Inspection, Node
     from packaging_kit.operations.pack import PackResult
 
-_WIDTH = 80
+WIDTH = 80
 _SHORT_DIGEST = 12
 _DEEPEST_DRAWN = 7
 
@@ -111,7 +112,7 @@ def inspection_lines(inspection: Inspection) -> Iterator[str]:
 def _facts(inspection: Inspection) -> Iterator[str]:
     modules = sum(node.kind == "module" and node.depth > 0 for node in inspection.nodes)
     components = sum(node.kind == "component" and node.depth > 0 for node in inspection.nodes)
-    inside = ", ".join(_several(count, what) for count, what in ((modules, "core module"), (components, "component")))
+    inside = ", ".join(several(count, what) for count, what in ((modules, "core module"), (components, "component")))
     yield f"file    {printable(inspection.file)}"
     yield f"kind    {inspection.kind}" + (f" with {inside} inside" if modules or components else "")
     yield f"size    {inspection.whole.size:,} bytes; the root skeleton has {inspection.skeleton_size:,}"
@@ -127,11 +128,12 @@ def _facts(inspection: Inspection) -> Iterator[str]:
         for tool, version in values
     )
     if tools:
-        yield from textwrap.wrap(f"made by {printable(', '.join(tools))}", _WIDTH, subsequent_indent=" " * 8)
+        yield from textwrap.wrap(f"made by {printable(', '.join(tools))}", WIDTH, subsequent_indent=" " * 8)
 
 
-def _several(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+def several(count: int, what: str) -> str:
+    """`1 blob`, `2 blobs`."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _list(title: str, names: tuple[str, ...]) -> Iterator[str]:
@@ -147,10 +149,19 @@ def _node_line(node: Node, whole_size: int) -> str:
         indent += f"({node.depth}) "
     share = f"{100 * node.size / whole_size:.1f}%"
     start = f"{node.offset:>13,} {node.size:>13,} {share:>6}  {indent}{node.kind}"
-    end = f" {node.digest.hex[:_SHORT_DIGEST]}" if node.is_fragment and node.digest else ""
-    if node.name is None:
+    return fit_name(start, node.name, short(node.digest) if node.is_fragment and node.digest else "")
+
+
+def fit_name(start: str, name: str | None, end: str) -> str:
+    """A line with a name in it, which is cut where the line would be wider than a terminal."""
+    end = f" {end}" if end else ""
+    if name is None:
         return start + end
-    room = max(_WIDTH - len(start) - len(end) - 1, 8)
-    name = printable(node.name)
-    shown = name if len(name) <= room else name[: room - 1] + "…"
-    return f"{start} {shown}{end}"
+    room = max(WIDTH - len(start) - len(end) - 1, 8)
+    shown = printable(name)
+    return f"{start} {shown if len(shown) <= room else shown[: room - 1] + '…'}{end}"
+
+
+def short(digest: Digest) -> str:
+    """Enough of a digest to tell it from others; `--json` has all of it."""
+    return digest.hex[:_SHORT_DIGEST]

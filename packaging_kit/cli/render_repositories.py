@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from packaging_kit.cli.render import blob_json, digest_line
+from packaging_kit.cli.render import WIDTH, blob_json, fit_name, several, short
 from packaging_kit.cli.terminal import printable
+from packaging_kit.oci.media_types import SKELETON_ARTIFACT, SPLIT_INDEX
 
 if TYPE_CHECKING:
     # Only named here: a command must not pay for importing the operations of the others.
+    from packaging_kit.blobs import Blob
     from packaging_kit.digest import Digest
     from packaging_kit.oci.descriptor import Descriptor
     from packaging_kit.operations.convert import Converted
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     from packaging_kit.operations.verify import Problem, Verification
     from packaging_kit.transfer.copy import Copied
 
-_SHORT_DIGEST = 12
 _MOST_MODULES = 20
 _MOST_TAGS = 5
 
@@ -37,16 +39,22 @@ def copy_json(copied: Copied, place: RepositoryPlace) -> dict[str, Any]:
             }
             for thing in copied.things
         ],
-        "written": {"blobs": len(copied.written), "size": sum(blob.size for blob in copied.written)},
-        "held": {"blobs": len(copied.held), "size": sum(blob.size for blob in copied.held)},
+        "written": {"blobs": len(copied.written), "size": _size(copied.written)},
+        "held": {"blobs": len(copied.held), "size": _size(copied.held)},
     }
 
 
 def copy_note(copied: Copied) -> str:
-    written, held = (
-        f"{len(blobs)} blobs ({sum(b.size for b in blobs):,} bytes)" for blobs in (copied.written, copied.held)
-    )
-    return f"wrote {written}; {held} were there"
+    found = f", found {_amount(copied.held)} there already" if copied.held else ""
+    return f"wrote {_amount(copied.written)}{found}"
+
+
+def _size(blobs: Iterable[Blob]) -> int:
+    return sum(blob.size for blob in blobs)
+
+
+def _amount(blobs: Sequence[Blob]) -> str:
+    return f"{several(len(blobs), 'blob')} ({_size(blobs):,} bytes)"
 
 
 def _referrer_json(entry: Descriptor) -> dict[str, Any]:
@@ -68,9 +76,11 @@ def convert_json(converted: Converted, place: str) -> dict[str, Any]:
 
 
 def convert_notes(converted: Converted) -> Iterator[str]:
-    for what, entries in (("kept", converted.kept), ("left", converted.left)):
+    """What became of what refers to the artifact, other than the parts of a form."""
+    for what, entries in (("kept", converted.kept), ("left behind", converted.left)):
         for entry in entries:
-            yield f"{what} the referrer {entry.digest} of type {entry.artifact_type}"
+            if entry.artifact_type not in (SKELETON_ARTIFACT, SPLIT_INDEX):
+                yield f"{what}: {entry.digest} {entry.artifact_type or ''}".rstrip()
 
 
 def verification_json(place: str, found: Verification) -> dict[str, Any]:
@@ -96,34 +106,41 @@ def verification_json(place: str, found: Verification) -> dict[str, Any]:
 
 def verification_lines(found: Verification) -> Iterator[str]:
     for problem in found.problems:
-        yield f"{problem.code}  {printable(problem.where)}: {printable(problem.message)}{_touched(problem)}"
+        yield f"{problem.code}  {printable(problem.where)}"
+        yield from _indented(printable(problem.message))
+        if problem.tags:
+            yield from _indented(f"tags touched: {_tags(problem)}")
 
 
-def _touched(problem: Problem) -> str:
-    if not problem.tags:
-        return ""
+def _indented(text: str) -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _tags(problem: Problem) -> str:
     shown = ", ".join(printable(tag) for tag in problem.tags[:_MOST_TAGS])
     more = len(problem.tags) - _MOST_TAGS
-    return f" [touches {shown}{f' and {more} more' if more > 0 else ''}]"
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def verification_note(found: Verification) -> str:
-    checked = f"{found.blobs} blobs ({found.size:,} bytes), {found.components} splits, {found.tags} tags"
-    said = f"{len(found.problems)} problems" if found.problems else "no problem"
-    unreferenced = sum(blob.size for blob in found.unreferenced)
-    spare = f"; {len(found.unreferenced)} blobs ({unreferenced:,} bytes) are unreferenced" if found.unreferenced else ""
-    return f"{said} in {checked}{spare}"
+    blobs = f"{several(found.blobs, 'blob')} ({found.size:,} bytes)"
+    said = several(len(found.problems), "problem") if found.problems else "no problem"
+    spare = f"; {_amount(found.unreferenced)} unreferenced" if found.unreferenced else ""
+    return f"{said} in {blobs}, {several(found.components, 'split')} and {several(found.tags, 'tag')}{spare}"
 
 
-def sharing_json(places: list[str], sharing: Sharing) -> dict[str, Any]:
+def sharing_json(places: Sequence[RepositoryPlace], sharing: Sharing) -> dict[str, Any]:
     """`schemas/stats.json`."""
+    is_all = _are_whole(places)
     return {
-        "places": places,
+        "places": [str(place) for place in places],
         "components": sharing.components,
         "others": sharing.others,
         "packed": sharing.packed,
-        "stored": sharing.stored,
-        "saved": sharing.saved,
+        "stored": sharing.stored if is_all else None,
+        "saved": sharing.saved if is_all else None,
         "split": sharing.split,
         "modules": [
             {
@@ -138,27 +155,34 @@ def sharing_json(places: list[str], sharing: Sharing) -> dict[str, Any]:
     }
 
 
-def sharing_lines(sharing: Sharing) -> Iterator[str]:
+def sharing_lines(places: Sequence[RepositoryPlace], sharing: Sharing) -> Iterator[str]:
     """Statistics for people, readable at 80 columns."""
-    others = f", and {sharing.others} tags that name something else" if sharing.others else ""
-    yield f"components  {sharing.components}{others}"
-    yield f"packed      {sharing.packed:>15,} bytes: the components, each by itself"
-    yield f"stored      {sharing.stored:>15,} bytes: all blobs{_share(sharing.stored, sharing.packed)}"
-    yield f"saved       {sharing.saved:>15,} bytes"
-    yield f"split       {sharing.split:>15,} bytes: distinct fragments{_share(sharing.split, sharing.packed)}"
+    others = f"; {several(sharing.others, 'tag')} of something else" if sharing.others else ""
+    yield f"components  {sharing.components:,}{others}"
+    yield f"packed      {_bytes(sharing.packed, sharing)}  the components, each by itself"
+    yield f"split       {_bytes(sharing.split, sharing)}  their distinct modules and skeletons"
+    if _are_whole(places):
+        yield f"stored      {_bytes(sharing.stored, sharing)}  all blobs"
+        yield f"saved       {_bytes(sharing.saved, sharing)}  what is packed, less what is stored"
     if not sharing.modules:
         return
     yield ""
-    yield f"{'saved':>15} {'size':>13} {'copies':>6} {'users':>6}  module, by the bytes that storing it once saves"
+    yield f"{'saved':>15} {'size':>13} {'copies':>6} {'users':>6}  module, what saves most first"
     for module in sharing.modules[:_MOST_MODULES]:
-        short = f"{module.digest.algorithm}:{module.digest.hex[:_SHORT_DIGEST]}"
-        yield f"{module.saved:>15,} {module.size:>13,} {module.copies:>6} {len(module.components):>6}  {short}"
+        users = len(module.components)
+        yield f"{module.saved:>15,} {module.size:>13,} {module.copies:>6} {users:>6}  {short(module.digest)}"
     if len(sharing.modules) > _MOST_MODULES:
         yield f"and {len(sharing.modules) - _MOST_MODULES} more"
 
 
-def _share(part: int, whole: int) -> str:
-    return f", {100 * part / whole:.1f}%" if whole else ""
+def _are_whole(places: Iterable[RepositoryPlace]) -> bool:
+    """Nothing in them is named: then all that they hold was counted."""
+    return all(place.tag is None and place.digest is None for place in places)
+
+
+def _bytes(part: int, sharing: Sharing) -> str:
+    share = f"{100 * part / sharing.packed:.1f}%" if sharing.packed else ""
+    return f"{part:>15,} bytes {share:>7}"
 
 
 def users_of(sharing: Sharing, digest: Digest) -> tuple[str, ...]:
@@ -180,7 +204,9 @@ def swept_json(place: str, swept: Swept) -> dict[str, Any]:
 
 def swept_note(swept: Swept) -> str:
     said = "would remove" if swept.is_dry_run else "removed"
-    return f"{said} {len(swept.blobs)} blobs ({swept.size:,} bytes) and {len(swept.entries)} entries; {swept.kept} stay"
+    what = "entry" if len(swept.entries) == 1 else "entries"
+    entries = f" and {len(swept.entries):,} {what} without a tag" if swept.entries else ""
+    return f"{said} {_amount(swept.blobs)}{entries}, kept {several(swept.kept, 'blob')}"
 
 
 def diff_json(diff: Diff) -> dict[str, Any]:
@@ -224,26 +250,27 @@ def _position_json(position: Position | None) -> dict[str, Any] | None:
 
 def diff_lines(diff: Diff) -> Iterator[str]:
     """A comparison for people, readable at 80 columns."""
-    for mark, side in (("-", diff.before), ("+", diff.after)):
-        yield digest_line(side.whole.digest, f"{side.name}").replace("  ", f" {mark} ", 1)
+    for letter, side in (("A", diff.before), ("B", diff.after)):
+        yield f"{letter}  {printable(side.name)}, {side.whole.size:,} bytes"
+        yield f"   {side.whole.digest}"
+    yield ""
     if diff.is_same:
         yield "the same, byte for byte"
         return
-    yield ""
-    yield f"{'change':7} {'size of A':>13} {'size of B':>13}  fragment of B, else of A"
-    for difference in diff.differences:
-        yield _difference_line(difference)
-    yield ""
-    yield f"a holder of A needs {diff.needed_size:,} bytes for B, in {len(diff.needed)} fragments and skeletons"
+    if diff.differences:
+        yield f"{'':7} {'size in A':>13} {'size in B':>13}  what, as it is in B or else in A"
+        for difference in diff.differences:
+            yield _difference_line(difference)
+        yield ""
+    yield f"whoever has A needs {diff.needed_size:,} bytes for B, in {several(len(diff.needed), 'blob')}"
 
 
 def _difference_line(difference: Difference) -> str:
     before, after = difference.before, difference.after
-    shown = after or before
     sizes = " ".join(f"{position.size:>13,}" if position else f"{'':13}" for position in (before, after))
+    start = f"{difference.change.value:7} {sizes}"
+    shown = after or before
     if shown is None:
-        return sizes
-    moved = f" (was {before.path})" if before and after and before.path != after.path else ""
-    name = f" {printable(shown.name)}" if shown.name else ""
-    what = f"{shown.kind} {shown.path}{moved} {shown.digest.hex[:_SHORT_DIGEST]}{name}"
-    return f"{difference.change.value:7} {sizes}  {what}"
+        return start
+    moved = f" (was {before.path})" if before and before.path != shown.path else ""
+    return fit_name(f"{start}  {shown.kind} {shown.path}{moved}", shown.name, short(shown.digest))

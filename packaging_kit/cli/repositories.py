@@ -12,7 +12,7 @@ import typer
 from packaging_kit.cli.exit_codes import ExitCode, exit_code_of
 from packaging_kit.cli.options import PLACE_HELP, JsonOption, make_settings
 from packaging_kit.cli.program import app, reports_errors
-from packaging_kit.cli.terminal import TerminalProgress, print_data, print_json, print_note
+from packaging_kit.cli.terminal import TerminalProgress, print_data, print_json, print_note, printable
 
 
 @app.command()
@@ -22,7 +22,7 @@ def verify(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Read and check every byte that is held for what is named; exit 1 where something is wrong."""
+    """Read and check every byte that is held for what is named. Exits with 1 where something is wrong."""
     from packaging_kit.cli.render_repositories import verification_json, verification_lines, verification_note
     from packaging_kit.operations import verify as operation
     from packaging_kit.operations.places import parse_repository
@@ -44,7 +44,9 @@ def verify(
 def stats(
     places: Annotated[list[str], typer.Argument(metavar="PLACE...", help=PLACE_HELP)],
     *,
-    uses: Annotated[str | None, typer.Option(metavar="DIGEST", help="Which components embed this module.")] = None,
+    uses: Annotated[
+        str | None, typer.Option(metavar="DIGEST", help="Only list the components that embed this module.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Count what components share, and what that saves."""
@@ -61,13 +63,16 @@ def stats(
         users = users_of(sharing, wanted)
         if as_json:
             print_json({"digest": wanted.value, "components": list(users)})
-        for user in () if as_json else users:
-            print_data(user)
+        else:
+            for user in users:
+                print_data(printable(user))
+            if not users:
+                print_note(f"no component embeds {wanted}")
         raise typer.Exit(ExitCode.DONE if users else ExitCode.NO)
     if as_json:
-        print_json(sharing_json([str(source) for source in sources], sharing))
+        print_json(sharing_json(sources, sharing))
         return
-    for line in sharing_lines(sharing):
+    for line in sharing_lines(sources, sharing):
         print_data(line)
 
 
@@ -80,7 +85,7 @@ def gc(
     force: Annotated[bool, typer.Option("--force", help="Sweep a layout without any tag too.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove what is reached neither from a tag nor from what refers to something that is."""
+    """Remove what no tag leads to. What refers to something that stays is kept too."""
     from packaging_kit.cli.render_repositories import swept_json, swept_note
     from packaging_kit.operations import gc as operation
     from packaging_kit.operations.places import parse_repository
@@ -98,9 +103,9 @@ def gc(
 @app.command()
 @reports_errors
 def schema(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Without one, the names are listed.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Without one, the names are listed.")] = None,
 ) -> None:
-    """Print the JSON Schema of a document that is written, or of what a command prints under `--json`."""
+    """Print a JSON Schema of a document or of a `--json` output."""
     from packaging_kit.schemas import read_schema, schema_names
 
     if name is None:

@@ -50,7 +50,8 @@ class Whole:
         position = max(start, 0)
         while position < end:
             span = self.spans[bisect_right(self._starts, position) - 1]
-            stop = min(span.end, end, position + _BLOCK)
+            # As far as the next block: each block is read and checked once.
+            stop = min(span.end, end, position + _BLOCK - (position - span.start) % _BLOCK)
             yield self._read_span(span, position - span.start, stop - span.start)
             position = stop
 

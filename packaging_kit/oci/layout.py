@@ -61,8 +61,9 @@ def find(index: Index, tag: str | None) -> Descriptor:
     tagged = {tag: entry for tag, entry in tagged.items() if not is_referrers_list(entry)}
     if len(tagged) == 1:
         return next(iter(tagged.values()))
-    if not tagged and len(index.manifests) == 1:
-        return index.manifests[0]
+    untagged = [entry for entry in index.manifests if REF_NAME not in entry.annotations]
+    if not tagged and len(untagged) == 1:
+        return untagged[0]
     if not tagged:
         raise NotFoundError("not-found", "the layout has no tags")
     raise RequestError("tag-ambiguous", f"the layout has {len(tagged)} tags", hint=_list(tagged))
@@ -98,11 +99,13 @@ def put(
             left.add(entry.digest)
     entries = [*kept, *(_with_tag(thing.descriptor, thing.tag) for thing in put_in.values())]
     tagged = {entry.digest for entry in entries if REF_NAME in entry.annotations}
-    entries += (entry for entry in untagged.values() if entry.digest not in tagged)
+    # One that others added something to says what the new one would.
+    said = tagged | {entry.digest for entry in kept if _bare(entry) == untagged.get(entry.digest)}
+    entries += (entry for entry in untagged.values() if entry.digest not in said)
     entries = [entry for entry in entries if entry.digest not in without or REF_NAME in entry.annotations]
     left -= tagged
     if left:
-        entries = [entry for entry in entries if not _is_own_referrer(entry, left, subject_of)]
+        entries = [e for e in entries if e.digest in untagged or not _is_own_referrer(e, left, subject_of)]
     return _sorted(index, entries)
 
 
@@ -137,6 +140,10 @@ def _order(entry: Descriptor) -> tuple[bool, str, Digest]:
 def _is_own_referrer(entry: Descriptor, subjects: set[Digest], subject_of: SubjectOf) -> bool:
     is_own = REF_NAME not in entry.annotations and entry.artifact_type in OWN_REFERRERS
     return is_own and subject_of(entry) in subjects
+
+
+def _bare(entry: Descriptor) -> Descriptor:
+    return replace(entry, annotations={}, others={})
 
 
 def _with_tag(descriptor: Descriptor, tag: str) -> Descriptor:

@@ -22,6 +22,12 @@ from packaging_kit.oci.media_types import (
 )
 
 _ARRAYS: Final = {DOCKER_MANIFEST: "layers", DOCKER_INDEX: "manifests", ARTIFACT_MANIFEST: "blobs"}
+_NOT_THERE: Final = {
+    DOCKER_MANIFEST: ("manifests",),
+    DOCKER_INDEX: ("layers", "config"),
+    ARTIFACT_MANIFEST: ("manifests", "layers", "config"),
+}
+"""Arrays and objects that would name other content to who takes the document for another kind (CVE-2021-41190)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,20 +59,23 @@ def check_entry(entry: Descriptor, path: str) -> None:
         DocumentError: `media-type-unexpected`.
     """
     if not is_document(entry.media_type):
-        raise DocumentError(
-            "media-type-unexpected",
-            f"`{entry.media_type[:200]}` is neither a manifest nor an index",
-            json_path=f"{path}.mediaType",
-        )
+        raise _unexpected(entry.media_type, f"{path}.mediaType")
+
+
+def _unexpected(media_type: str, json_path: str = "") -> DocumentError:
+    message = f"`{media_type[:200]}` is neither a manifest nor an index"
+    return DocumentError("media-type-unexpected", message, json_path=json_path)
 
 
 def read_links(raw: bytes, media_type: str) -> Links:
     """What the document `raw` of this media type names.
 
     Raises:
-        DocumentError: `document-invalid`, `document-too-large`; `media-type-unexpected`, where an index
-            names what is no document.
+        DocumentError: `document-invalid`, `document-too-large`; `media-type-unexpected`, where this is no
+            document, or an index names what is none.
     """
+    if not is_document(media_type):
+        raise _unexpected(media_type)
     if media_type == IMAGE_MANIFEST:
         return manifest_links(raw)
     links = _index_links(raw) if media_type == IMAGE_INDEX else _links_of_others(raw, media_type)
@@ -100,7 +109,12 @@ def _index_links(raw: bytes) -> Links:
 def _links_of_others(raw: bytes, media_type: str) -> Links:
     fields = Fields(parse_json(raw))
     fields.own_media_type(media_type)
-    content = [Descriptor.from_json(item) for item in fields.objects(_ARRAYS[media_type])]
+    for name in _NOT_THERE[media_type]:
+        if name in fields.values:
+            raise fields.invalid(name, f"`{media_type}` has no `{name}`")
+    name = _ARRAYS[media_type]
+    is_left_out = media_type == ARTIFACT_MANIFEST and fields.values.get(name) is None  # as it may be
+    content = [] if is_left_out else [Descriptor.from_json(item) for item in fields.objects(name)]
     if media_type == DOCKER_MANIFEST:
         content.insert(0, Descriptor.from_json(fields.object("config")))
     subject = fields.values.get("subject")

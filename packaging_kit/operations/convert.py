@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from packaging_kit.artifact.pack import Form, Packed, WholeArtifact, pack_split, pack_whole
 from packaging_kit.artifact.unpack import StoredComponent, find_component
@@ -78,11 +78,10 @@ def convert(
         component = find_component(here, descriptor)
         before = _referrers(here, component, descriptor)
         packed = _write(component, here, there, form, settings, progress)
-        there.put(
-            [Tagged(tag, packed.tagged, packed.untagged)],
-            force=force or destination is None,
-            without=_unwanted(there, component, packed, tag),
-        )
+        there.put([Tagged(tag, _entry(component, packed), packed.untagged)], force=force or destination is None)
+        # Only now there is an index for sure.
+        if unwanted := _unwanted(there, component, packed, tag):
+            there.put((), force=False, without=unwanted)
         kept = there.referrers(component.manifest.digest)
         return Converted(
             tag=tag,
@@ -124,6 +123,13 @@ def _unwanted(store: IndexedStore, component: StoredComponent, packed: Packed, t
         for entry in store.referrers(whole)
         if entry.artifact_type in _OF_A_FORM and entry.digest not in wanted
     }
+
+
+def _entry(component: StoredComponent, packed: Packed) -> Descriptor:
+    """What the tag names; an artifact of older tools may state a type of its own."""
+    if packed.tagged.digest != component.manifest.digest:
+        return packed.tagged
+    return replace(packed.tagged, artifact_type=component.manifest.value.artifact_type)
 
 
 def _write(

@@ -11,7 +11,7 @@ from packaging_kit.operations.progress import NO_PROGRESS, Progress
 from packaging_kit.operations.repositories import open_sink, open_source
 from packaging_kit.operations.settings import Settings
 from packaging_kit.transfer import copy as transfer
-from packaging_kit.transfer.copy import Copied
+from packaging_kit.transfer.copy import Copied, side
 
 
 def copy(
@@ -41,12 +41,18 @@ def copy(
     """
     if every_tag and (source.tag or source.digest or destination.tag):
         raise RequestError("tag-ambiguous", "every tag is copied, and a place names one thing")
-    with open_source(source, settings) as here, open_sink(destination, settings) as there:
-        if every_tag:
-            wanted = [(tag, here.find(tag)) for tag in here.tags()]
-        else:
-            descriptor = here.find(source.tag, source.digest)
-            wanted = [(destination.tag or source.tag or choose_tag(here, descriptor), descriptor)]
+    with (
+        side("source"),
+        open_source(source, settings) as here,
+        side("destination"),
+        open_sink(destination, settings) as there,
+    ):
+        with side("source"):
+            if every_tag:
+                wanted = [(tag, here.find(tag)) for tag in here.tags()]
+            else:
+                descriptor = here.find(source.tag, source.digest)
+                wanted = [(destination.tag or source.tag or choose_tag(here, descriptor), descriptor)]
         progress.start("copy", None)
         return transfer.copy(here, there, wanted, referrers=referrers, force=force, on_bytes=progress.advance)
 
@@ -59,7 +65,9 @@ def choose_tag(source: RepositorySource, descriptor: Descriptor) -> str:
     """
     tags = tags_of(source, descriptor.digest)
     if len(tags) != 1:
-        raise RequestError("tag-missing", "the destination's tag is not clear", hint="`oci:DIR:TAG`")
+        raise RequestError(
+            "tag-missing", f"it has {len(tags)} tags, so which one it gets has to be said", hint="`oci:DIR:TAG`"
+        )
     return tags[0]
 
 

@@ -144,17 +144,16 @@ def _known(name: str, exploded: Exploded, view: bytes | memoryview) -> _Known:
 
 
 def _positions(nodes: Iterable[Node]) -> Iterator[Position]:
-    paths: list[str] = []
+    paths = {0: ""}  # of fragments and the whole; what holds a fragment is one itself
     children: dict[int, int] = defaultdict(int)
-    for node in nodes:
+    for number, node in enumerate(nodes):
         if node.parent is None:
-            paths.append("")
             continue
-        number = children[node.parent]
+        place = children[node.parent]
         children[node.parent] += 1
-        paths.append(f"{paths[node.parent]}.{number}".lstrip("."))
         if node.is_fragment and node.digest is not None:
-            yield Position(kind=node.kind, path=paths[-1], name=node.name, digest=node.digest, size=node.size)
+            paths[number] = f"{paths[node.parent]}.{place}".lstrip(".")
+            yield Position(kind=node.kind, path=paths[number], name=node.name, digest=node.digest, size=node.size)
 
 
 def _compare(before: tuple[Position, ...], after: tuple[Position, ...]) -> Iterator[Difference]:

@@ -13,7 +13,16 @@ from packaging_kit.blobs import Blob, Chunk, check_blob
 from packaging_kit.digest import Digest
 from packaging_kit.errors import StoreError, UnavailableError
 from packaging_kit.limits import CHUNK_SIZE
-from packaging_kit.stores.files import AtomicFile, io_errors, sync_folder, write_chunks
+from packaging_kit.stores.files import (
+    AtomicFile,
+    io_errors,
+    is_file,
+    is_folder,
+    is_there,
+    sync_folder,
+    write_chunks,
+)
+from packaging_kit.stores.locks import sweep
 from packaging_kit.stores.scratch import private_copy
 
 STANDARD_OUTPUT: Final = "-"
@@ -44,11 +53,12 @@ class Output:
             return
         path = Path(self.name)
         with io_errors(path):
-            if self.name.endswith(("/", os.sep)) or (path.exists() and not path.is_file()):
+            is_taken = is_there(path, follow_links=True)
+            if self.name.endswith(("/", os.sep)) or (is_taken and not is_file(path)):
                 raise StoreError("output-exists", f"`{self.name}` is not a plain file", hint="`-` is standard output")
-            if not self.force and path.exists():
+            if is_taken and not self.force:
                 raise StoreError("output-exists", f"`{path}` exists", hint="`--force` replaces it")
-            if not path.parent.is_dir():
+            if not is_folder(path.parent):
                 raise UnavailableError("io-error", f"`{path.parent}` is not a folder")
 
 
@@ -67,6 +77,7 @@ def write_output(chunks: Iterable[Chunk], output: Output, temporary: Path | None
     if output.stream is not None:
         return _write_stream(chunks, output.stream, temporary, expected)
     path = Path(output.name)
+    sweep(path.parent)  # of what was left there by one that was killed
     with AtomicFile(path.parent) as file:
         blob = expected.check(write_chunks(file, chunks))
         file.publish(path, replace=output.force)

@@ -170,8 +170,9 @@ def write_content(packed: Packed, exploded: Exploded, store: BlobSink, progress:
 
 def write_documents(packed: Packed, store: BlobSink) -> None:
     """Write every config, manifest and index."""
+    named = {packed.whole.config: packed.whole.manifest.value.config.blob}
     for document in packed.documents:
-        store.write_blob((document,), Blob(Digest.of(document), len(document)))
+        store.write_blob((document,), named.get(document) or Blob(Digest.of(document), len(document)))
 
 
 def _component_config(view: Chunk, options: PackOptions) -> ComponentConfig:

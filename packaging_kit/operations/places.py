@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from packaging_kit.digest import Digest
-from packaging_kit.errors import RequestError
+from packaging_kit.errors import NotFoundError, RequestError
 from packaging_kit.oci.reference import check_tag
 from packaging_kit.stores.files import io_errors
 from packaging_kit.stores.layout import is_layout
 
-_DIGEST_LIKE = re.compile(r"[a-z0-9]+:")
+_DIGEST_LIKE = re.compile(r"sha[0-9]+:", re.IGNORECASE)
 _ARCHIVE = ".tar"
 _REGISTRY_HOST = re.compile(r"localhost|[^/]*[.:][^/]*")
 
@@ -86,12 +87,13 @@ def parse_source(text: str) -> Place:
         return prefixed
     if text == "-":
         return FilePlace(text)
-    with io_errors(Path(text)):
-        if Path(text).is_dir():
-            return LayoutPlace(folder=Path(text))
-        is_there = Path(text).exists()
+    path = _path(text)
+    with io_errors(path):
+        if path.is_dir():
+            return LayoutPlace(folder=path)
+        is_there = path.exists()
     if text.endswith(_ARCHIVE):
-        return ArchivePlace(file=Path(text))
+        return ArchivePlace(file=path)
     if is_there:
         return FilePlace(text)
     if (inside := _inside_of(text)) is not None:
@@ -109,9 +111,16 @@ def parse_source(text: str) -> Place:
 
 
 def parse_repository(text: str) -> RepositoryPlace:
-    """The layout or archive that something is read from; raises as `parse_source` does."""
+    """The layout or archive that something is read from; raises as `parse_source` does.
+
+    Raises:
+        NotFoundError: `not-found`, where the text could only be a file, and there is none.
+    """
     place = parse_source(text)
     if isinstance(place, FilePlace):
+        with io_errors(Path(text)):
+            if text != "-" and not Path(text).exists():
+                raise NotFoundError("not-found", f"`{text}` is not there", hint="`oci:DIR:TAG`")
         raise RequestError("place-unclear", f"`{text}` is a file, not a layout", hint="`oci:DIR:TAG`")
     return place
 
@@ -126,18 +135,27 @@ def parse_output(text: str) -> RepositoryPlace:
         raise RequestError("place-unclear", "a layout is a folder or an archive and can't be standard output")
     place = _parse_prefixed(text)
     if place is None:
-        place = ArchivePlace(file=Path(text)) if text.endswith(_ARCHIVE) else LayoutPlace(folder=Path(text))
-    if place.digest is not None:
-        raise RequestError("place-unclear", "what is written is named by a tag, not by a digest")
-    return place
+        path = _path(text)
+        with io_errors(path):
+            is_archive = text.endswith(_ARCHIVE) and not path.is_dir()
+        place = ArchivePlace(file=path) if is_archive else LayoutPlace(folder=path)
+    return _writable(place)
 
 
 def parse_destination(text: str) -> RepositoryPlace:
     """The place that is copied to: as `parse_output` reads it, and `PATH:TAG` where the path is there already."""
-    with io_errors(Path(text)):
-        is_there = Path(text).exists()
-    inside = None if is_there else _inside_of(text)
-    return parse_output(text) if inside is None or inside.digest is not None else inside
+    place = _parse_prefixed(text)
+    if place is None:
+        with io_errors(Path(text)):
+            is_there = Path(text).exists()
+        place = None if is_there else _inside_of(text)
+    return parse_output(text) if place is None else _writable(place)
+
+
+def _writable(place: RepositoryPlace) -> RepositoryPlace:
+    if place.digest is not None:
+        raise RequestError("place-unclear", "what is written is named by a tag, not by a digest")
+    return place
 
 
 def _parse_prefixed(text: str) -> RepositoryPlace | None:
@@ -150,29 +168,53 @@ def _parse_prefixed(text: str) -> RepositoryPlace | None:
     return None
 
 
+class _Reading(NamedTuple):
+    """One way to read a text as a path and what is in it."""
+
+    path: str
+    tag: str | None = None
+    digest: str | None = None
+
+    def fields(self, name: str) -> dict[str, Any]:
+        """The fields of a place whose path has this name."""
+        return {
+            name: _path(self.path),
+            "tag": None if self.tag is None else check_tag(self.tag),
+            "digest": None if self.digest is None else Digest(self.digest),
+        }
+
+
+def _readings(text: str) -> Iterator[_Reading]:
+    """`PATH@DIGEST` and `PATH:TAG`, as far as the text has such a form; `PATH` last."""
+    path, at, digest = text.rpartition("@")
+    if at and _DIGEST_LIKE.match(digest):
+        yield _Reading(path, digest=digest)
+    path, colon, tag = text.rpartition(":")
+    if colon and "/" not in tag and "\\" not in tag:
+        yield _Reading(path, tag=tag)
+    yield _Reading(text)
+
+
 def _inside_of(text: str) -> RepositoryPlace | None:
     """`PATH:TAG` or `PATH@DIGEST` where the path is a layout or an archive that exists."""
-    for path in (text.rpartition("@")[0], text.rpartition(":")[0]):
-        if path and is_layout(Path(path)):
-            return LayoutPlace(**_split(text, "folder"))
-        with io_errors(Path(path)):
-            if path.endswith(_ARCHIVE) and Path(path).is_file():
-                return ArchivePlace(**_split(text, "file"))
+    for reading in _readings(text):
+        path = Path(reading.path)
+        with io_errors(path):
+            if reading.path.endswith(_ARCHIVE) and path.is_file():
+                return ArchivePlace(**reading.fields("file"))
+        if is_layout(path):
+            return LayoutPlace(**reading.fields("folder"))
     return None
 
 
 def _split(text: str, name: str) -> dict[str, Any]:
     """`PATH`, `PATH:TAG` or `PATH@DIGEST` as fields; a path that exists may have such characters in its name."""
-    with io_errors(Path(text)):
-        if Path(text).exists():
-            return {name: Path(text)}
-    path, at, digest = text.rpartition("@")
-    if at and _DIGEST_LIKE.match(digest):
-        return {name: _path(path), "digest": Digest(digest)}
-    path, colon, tag = text.rpartition(":")
-    if colon and "/" not in tag and "\\" not in tag:
-        return {name: _path(path), "tag": check_tag(tag)}
-    return {name: _path(text)}
+    *inside, plain = _readings(text)
+    for reading in (plain, *inside):
+        with io_errors(Path(reading.path)):
+            if Path(reading.path).exists():
+                return reading.fields(name)
+    return (*inside, plain)[0].fields(name)
 
 
 def _path(text: str) -> Path:

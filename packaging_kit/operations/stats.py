@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from packaging_kit.artifact.composition import Composition, read_composition
 from packaging_kit.artifact.unpack import find_component
 from packaging_kit.digest import Digest
-from packaging_kit.errors import DocumentError, PackagingKitError
+from packaging_kit.errors import PackagingKitError
 from packaging_kit.oci import layout
+from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.media_types import SKELETON_ARTIFACT
 from packaging_kit.operations.places import RepositoryPlace, with_tag
 from packaging_kit.operations.progress import NO_PROGRESS, Progress
@@ -17,6 +18,9 @@ from packaging_kit.operations.repositories import open_source
 from packaging_kit.operations.settings import Settings
 from packaging_kit.stores.indexed import IndexedStore
 from packaging_kit.stores.scratch import FileScratch
+
+_OF_OTHERS = ("media-type-unexpected", "layers-not-one")
+"""Codes of the errors from what is no component."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +53,7 @@ class Sharing:
         components: number of tagged components.
         others: number of tags that name something else.
         packed: bytes of the components, each by itself.
-        stored: bytes of all blobs that the places hold.
+        stored: bytes of all blobs that the places hold; a place that names one thing in it adds none.
         split: bytes that the distinct modules and skeletons have: what form `split` needs, documents aside.
         modules: by bytes saved, then by size.
     """
@@ -76,6 +80,7 @@ class _Counts:
     skeletons: dict[Digest, int] = field(default_factory=dict)
     modules: dict[Digest, int] = field(default_factory=dict)
     copies: dict[Digest, int] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
     users: dict[Digest, list[str]] = field(default_factory=dict)
 
     def add(self, name: str, composition: Composition) -> None:
@@ -99,7 +104,8 @@ class _Counts:
             others=self.others,
             packed=self.packed,
             stored=self.stored,
-            split=sum(self.modules.values()) + sum(self.skeletons.values()),
+            # A core module that stands alone is its own skeleton, and may be a fragment elsewhere.
+            split=sum((self.skeletons | self.modules).values()),
             modules=tuple(sorted(modules, key=lambda module: (-module.saved, -module.size, module.digest))),
         )
 
@@ -119,45 +125,45 @@ def stats(places: Sequence[RepositoryPlace], settings: Settings, progress: Progr
         UnavailableError: `io-error`.
     """
     counts = _Counts()
-    for place in places:
+    for place in dict.fromkeys(places):
+        progress.start("stats", None)
         with open_source(place, settings) as store:
             if place.tag is None and place.digest is None:
                 counts.stored += sum(blob.size for blob in store.iter_blobs())
-            for name, composition in _iter_compositions(place, store, settings, progress):
+            for name, entry in _iter_named(place, store):
+                if name in counts.names:
+                    continue
+                counts.names.add(name)
+                composition = _read_composition(name, entry, store, settings)
                 if composition is None:
                     counts.others += 1
                 else:
                     counts.add(name, composition)
+                    progress.advance(composition.size)
     return counts.total()
 
 
-def _iter_compositions(
-    place: RepositoryPlace, store: IndexedStore, settings: Settings, progress: Progress
-) -> Iterator[tuple[str, Composition | None]]:
-    """Every tagged component with its place as text; `None` for what is no component."""
-    index = store.read_index().value
-    tagged = layout.tags(index)
-    progress.start("stats", None)
+def _iter_named(place: RepositoryPlace, store: IndexedStore) -> Iterator[tuple[str, Descriptor]]:
+    """Everything that `place` names, each with its own place as text."""
+    if place.tag is not None or place.digest is not None:
+        yield str(place), store.find(place.tag, place.digest)
+        return
+    tagged = layout.tags(store.read_index().value)
     for tag in sorted(tagged):
-        name = str(with_tag(place, tag))
-        if place.tag is not None and tag != place.tag:
-            continue
-        if layout.is_referrers_list(tagged[tag]):
-            continue
-        try:
-            component = find_component(store, tagged[tag])
-        except DocumentError as exc:
-            if exc.code not in ("media-type-unexpected", "layers-not-one"):
-                exc.subject = name
-                raise
-            yield name, None
-            continue
-        try:
-            skeletons = store.referrers(component.manifest.digest) if component.root is None else ()
-            with FileScratch(settings.temporary) as scratch:
-                wanted = tuple(entry for entry in skeletons if entry.artifact_type == SKELETON_ARTIFACT)
-                yield name, read_composition(component, wanted, store, scratch)
-        except PackagingKitError as exc:
-            exc.subject = name
-            raise
-        progress.advance(component.layer.size)
+        if not layout.is_referrers_list(tagged[tag]):
+            yield str(with_tag(place, tag)), tagged[tag]
+
+
+def _read_composition(name: str, entry: Descriptor, store: IndexedStore, settings: Settings) -> Composition | None:
+    """What a component is made of; `None` for what is no component."""
+    try:
+        component = find_component(store, entry)
+        skeletons = store.referrers(component.manifest.digest) if component.root is None else ()
+        wanted = tuple(referrer for referrer in skeletons if referrer.artifact_type == SKELETON_ARTIFACT)
+        with FileScratch(settings.temporary) as scratch:
+            return read_composition(component, wanted, store, scratch)
+    except PackagingKitError as exc:
+        if exc.code in _OF_OTHERS:
+            return None
+        exc.subject = name
+        raise

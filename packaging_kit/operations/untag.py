@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from packaging_kit.digest import Digest
 from packaging_kit.errors import RequestError
-from packaging_kit.operations.places import RepositoryPlace
+from packaging_kit.operations.places import RepositoryPlace, with_tag
 from packaging_kit.operations.repositories import open_sink, open_source
 from packaging_kit.operations.settings import Settings
 
@@ -19,7 +19,7 @@ def untag(place: RepositoryPlace, settings: Settings) -> Digest:
         UnavailableError: `io-error`.
     """
     if place.tag is None:
-        raise RequestError("tag-missing", "which tag is to go is not said", hint=f"`{place}:TAG`")
+        raise RequestError("tag-missing", "which tag is to go is not said", hint=f"`{with_tag(place, 'TAG')}`")
     with open_source(place, settings) as store:
         digest = store.find(place.tag).digest
     with open_sink(place, settings) as sink:

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from packaging_kit.artifact.graph import Node, read_node
-from packaging_kit.artifact.unpack import find_component, only_layer, restore_component
+from packaging_kit.artifact.graph import check_depth, read_node
 from packaging_kit.blobs import Blob
 from packaging_kit.digest import Digest
-from packaging_kit.errors import ContentError, DocumentError, NotFoundError, PackagingKitError, WasmFormatError
-from packaging_kit.fragments.explode import explode_chunks
+from packaging_kit.errors import ContentError, DocumentError, NotFoundError, PackagingKitError
 from packaging_kit.limits import KIB
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.index import Index
-from packaging_kit.oci.links import check_entry
-from packaging_kit.oci.manifest import Manifest, parse_manifest
-from packaging_kit.oci.media_types import IMAGE_MANIFEST, REF_NAME, SKELETON_ARTIFACT, SPLIT_INDEX, WASM_CONFIG
-from packaging_kit.oci.wasm_config import parse_wasm_config
+from packaging_kit.oci.links import Links, check_entry
+from packaging_kit.oci.media_types import REF_NAME
+from packaging_kit.operations.document_checks import Check, check_document, read_through
 from packaging_kit.operations.places import RepositoryPlace
 from packaging_kit.operations.progress import NO_PROGRESS, Progress
 from packaging_kit.operations.repositories import open_source
 from packaging_kit.operations.settings import Settings
-from packaging_kit.operations.unpack import iter_unhashed
 from packaging_kit.stores.indexed import IndexedStore
-from packaging_kit.stores.scratch import FileScratch
 
 _WORTH_A_THREAD = 256 * KIB
+_DAMAGE = (NotFoundError, ContentError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +54,8 @@ class Verification:
         size: of those, in bytes.
         components: number of splits that were put together, or compared with their whole.
         problems: in the order of `index.json`.
-        unreferenced: blobs that nothing leads to; they harm nobody, and `gc` removes them.
+        unreferenced: blobs that nothing leads to; they harm nobody, and `gc` removes them. Empty where a
+            document can't be read: nobody knows what it leads to.
     """
 
     tags: int
@@ -83,33 +80,60 @@ def verify(place: RepositoryPlace, settings: Settings, progress: Progress = NO_P
     with open_source(place, settings) as store:
         work = _Work(store, settings)
         index = store.read_index().value
-        if place.tag is None and place.digest is None:
-            work.check_index(index)
-            work.follow(_entries(index), with_referrers=False)
+        is_all = place.tag is None and place.digest is None
+        if is_all:
+            work.follow(work.check_index(index), with_referrers=False)
         else:
-            descriptor = store.find(place.tag, place.digest)
-            work.follow([(descriptor.digest.value, descriptor)], with_referrers=True)
+            work.follow([_Step(store.find(place.tag, place.digest))], with_referrers=True)
         work.run(progress)
-        return work.report(index, is_all=place.tag is None and place.digest is None)
+        return work.report(index, store.iter_blobs() if is_all else ())
 
 
-def _entries(index: Index) -> list[tuple[str, Descriptor]]:
-    return [(f"index.json manifests[{number}]", entry) for number, entry in enumerate(index.manifests)]
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A descriptor to look at.
+
+    Attributes:
+        descriptor: of what is to be looked at.
+        entry: its place in `index.json`, where it stands there.
+        parent: the document that it stands in otherwise.
+        depth: number of documents around it.
+    """
+
+    descriptor: Descriptor
+    entry: str = ""
+    parent: Descriptor | None = None
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """Something that takes long: a blob to hash, or a document to check against what it stands for."""
+
+    blob: Blob
+    size: int
+    work: Callable[[], None]
+    say: Callable[[Blob, PackagingKitError], None]
 
 
 @dataclass(slots=True)
 class _Work:
     store: IndexedStore
     settings: Settings
-    found: list[tuple[Digest | None, str, PackagingKitError]] = field(default_factory=list)
-    blobs: dict[Digest, Blob] = field(default_factory=dict)
-    components: int = 0
-    _parents: dict[Digest, set[Digest]] = field(default_factory=dict)
-    _leaves: dict[Digest, Blob] = field(default_factory=dict)
-    _checks: list[tuple[Digest, int, Callable[[], None]]] = field(default_factory=list)
+    found: list[tuple[Blob | None, str, PackagingKitError]] = field(default_factory=list)
+    _said: set[Blob | None] = field(default_factory=set)  # what `found` is about
+    _blobs: dict[Digest, list[Blob]] = field(default_factory=dict)  # by digest, with every size that is stated
+    _names: dict[Digest, tuple[Digest, ...]] = field(default_factory=dict)  # what each document names
+    _artifact_types: dict[Digest, str | None] = field(default_factory=dict)
+    _unread: set[Digest] = field(default_factory=set)  # documents
+    _parents: dict[Blob, set[Blob]] = field(default_factory=dict)
+    _subjects: dict[Blob, Digest] = field(default_factory=dict)
+    _leaves: dict[Blob, None] = field(default_factory=dict)  # what is no document, in the order of the index
+    _checks: list[_Job] = field(default_factory=list)
+    _consequences: list[tuple[Blob, PackagingKitError]] = field(default_factory=list)
 
-    def check_index(self, index: Index) -> None:
-        """What a damaged bit can do to an index that leaves it readable."""
+    def check_index(self, index: Index) -> list[_Step]:
+        """Say what is wrong with an index that is readable; its entries, as far as they can be followed."""
         if not index.has_media_type and index.others:
             name = min(index.others)
             self._say(
@@ -117,173 +141,175 @@ class _Work:
                 "index.json",
                 DocumentError("document-invalid", f"it has no `mediaType`, but a member `{name[:200]}`"),
             )
+        steps = []
+        for number, entry in enumerate(index.manifests):
+            try:
+                check_entry(entry, f"manifests[{number}]")
+                steps.append(_Step(entry, f"manifests[{number}]"))
+            except DocumentError as exc:
+                self._say(entry.blob, f"index.json manifests[{number}]", exc)
+                self._blobs.setdefault(entry.digest, []).append(entry.blob)
+                self._unread.add(entry.digest)
+        return steps
 
-    def follow(self, entries: list[tuple[str, Descriptor]], *, with_referrers: bool) -> None:
+    def follow(self, entries: list[_Step], *, with_referrers: bool) -> None:
         """Read every document that is reached, and note what else there is to check."""
-        seen: set[tuple[Digest, int, str]] = set()
-        pending = list(reversed(entries))
+        seen: set[tuple[Blob, str]] = set()
+        pending = entries[::-1]
         while pending:
-            where, descriptor = pending.pop()
-            key = (descriptor.digest, descriptor.size, descriptor.media_type)
-            if key in seen:
-                continue
-            seen.add(key)
-            self.blobs.setdefault(descriptor.digest, descriptor.blob)
-            node = self._look(where, descriptor)
-            if node is None or node.links is None:
-                continue
-            for child in node.links.content:
-                self._parents.setdefault(child.digest, set()).add(descriptor.digest)
-            if node.links.subject is not None:
-                self._parents.setdefault(descriptor.digest, set()).add(node.links.subject.digest)
-            pending += [(descriptor.digest.value, child) for child in reversed(node.links.content)]
-            if with_referrers:
-                pending += [(entry.digest.value, entry) for entry in self.store.referrers(descriptor.digest)]
+            step = pending.pop()
+            descriptor = step.descriptor
+            key = (descriptor.blob, descriptor.media_type)
+            if key not in seen:
+                seen.add(key)
+                known = self._blobs.setdefault(descriptor.digest, [])
+                known += [] if descriptor.blob in known else [descriptor.blob]
+                links = self._look(step)
+                if links is not None:
+                    pending += self._next_steps(step, links, with_referrers=with_referrers)[::-1]
+            self._check_artifact_type(step)
 
     def run(self, progress: Progress) -> None:
         """Hash the blobs, and put the splits together; large ones side by side."""
-        jobs = [(blob.digest, blob.size, self._hash(blob)) for blob in self._leaves.values()]
-        jobs += self._checks
-        progress.start("verify", sum(size for _, size, _ in jobs))
+        jobs = [*map(self._hash, self._leaves), *self._checks]
+        progress.start("verify", sum(job.size for job in jobs))
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            started = [(job, pool.submit(job[2]) if job[1] >= _WORTH_A_THREAD else None) for job in jobs]
+            started = [(job, pool.submit(job.work) if job.size >= _WORTH_A_THREAD else None) for job in jobs]
             try:
-                for (digest, size, work), future in started:
+                for job, future in started:
                     try:
                         if future is None:
-                            work()
+                            job.work()
                         else:
                             future.result()
                     except PackagingKitError as exc:
-                        self._say(digest, digest.value, exc)
-                    progress.advance(size)
+                        job.say(job.blob, exc)
+                    progress.advance(job.size)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def report(self, index: Index, *, is_all: bool) -> Verification:
-        tagged: dict[Digest, list[str]] = {}
+    def report(self, index: Index, held: Iterable[Blob]) -> Verification:
+        tagged: dict[Blob, list[str]] = {}
         for entry in index.manifests:
             if REF_NAME in entry.annotations:
-                tagged.setdefault(entry.digest, []).append(entry.annotations[REF_NAME])
-        held = self.store.iter_blobs() if is_all else ()
+                tagged.setdefault(entry.blob, []).append(entry.annotations[REF_NAME])
+        # What contains something damaged fails with it, and that is said once.
+        damaged = self._around(
+            {blob for blob, _, error in self.found if blob is not None and isinstance(error, _DAMAGE)}
+        )
+        for blob, error in self._consequences:
+            if blob not in damaged:
+                self._say(blob, blob.digest.value, error)
         return Verification(
-            tags=sum(len(tags) for digest, tags in tagged.items() if digest in self.blobs),
-            blobs=len(self.blobs),
-            size=sum(blob.size for blob in self.blobs.values()),
-            components=self.components,
+            tags=sum(len(tags) for blob, tags in tagged.items() if blob.digest in self._blobs),
+            blobs=len(self._blobs),
+            size=sum(known[0].size for known in self._blobs.values()),
+            components=len(self._checks),
             problems=tuple(
-                Problem(
-                    code=error.code,
-                    where=where,
-                    message=str(error),
-                    tags=tuple(sorted(self._touched(digest, tagged))),
-                )
-                for digest, where, error in self.found
+                Problem(code=error.code, where=where, message=str(error), tags=self._touched(blob, tagged))
+                for blob, where, error in self.found
             ),
-            unreferenced=tuple(blob for blob in held if blob.digest not in self.blobs),
+            unreferenced=tuple(b for b in held if b.digest not in self._blobs) if not self._unread else (),
         )
 
-    def _say(self, digest: Digest | None, where: str, error: PackagingKitError) -> None:
-        self.found.append((digest, where, error))
+    def _say(self, blob: Blob | None, where: str, error: PackagingKitError) -> None:
+        self.found.append((blob, where, error))
+        self._said.add(blob)
 
-    def _look(self, where: str, descriptor: Descriptor) -> Node | None:
-        """Read a document, or note that a blob has to be hashed; `None` where it can't be followed."""
-        in_index = where.startswith("index.json")
+    def _say_of_check(self, blob: Blob, error: PackagingKitError) -> None:
+        if isinstance(error, _DAMAGE):
+            self._consequences.append((blob, error))
+        else:
+            self._say(blob, blob.digest.value, error)
+
+    def _say_of_leaf(self, blob: Blob, error: PackagingKitError) -> None:
+        if blob not in self._said:  # which it is where it is a document too
+            self._say(blob, blob.digest.value, error)
+
+    def _look(self, step: _Step) -> Links | None:
+        """Read a document, or note that a blob has to be hashed; `None` where there is nothing to follow."""
+        descriptor = step.descriptor
         try:
-            if in_index:
-                check_entry(descriptor, where.removeprefix("index.json "))
+            check_depth(step.depth)
             node = read_node(self.store, descriptor)
-            if node.links is None:
-                self._add_leaf(descriptor)
         except PackagingKitError as exc:
-            self._say(descriptor.digest, where if in_index else descriptor.digest.value, exc)
+            self._say(descriptor.blob, f"index.json {step.entry}" if step.entry else descriptor.digest.value, exc)
+            self._unread.add(descriptor.digest)
             return None
+        if node.links is None:
+            self._leaves[descriptor.blob] = None
+            return None
+        self._names[descriptor.digest] = tuple(child.digest for child in node.links.content)
+        self._artifact_types[descriptor.digest] = node.links.artifact_type
         try:
-            self._check_artifact_type(node)
-            self._check_document(node)
-        except (NotFoundError, ContentError):
-            pass  # said where that blob itself is looked at
+            check = check_document(node, self.store, self.settings.temporary)
+            if check is not None:
+                self._add_check(descriptor, *check)
         except PackagingKitError as exc:
-            self._say(descriptor.digest, descriptor.digest.value, exc)
-        return node
+            self._say_of_check(descriptor.blob, exc)
+        return node.links
 
-    def _add_leaf(self, descriptor: Descriptor) -> None:
-        known = self._leaves.setdefault(descriptor.digest, descriptor.blob)
-        if known.size != descriptor.size:
-            raise DocumentError("document-invalid", f"{descriptor.digest} is given two sizes", json_path="size")
+    def _add_check(self, descriptor: Descriptor, size: int, check: Check) -> None:
+        def work() -> None:
+            check(self._named(descriptor))
 
-    def _check_artifact_type(self, node: Node) -> None:
-        said = node.descriptor.artifact_type
-        if node.links is not None and said not in (None, node.links.artifact_type):
-            raise DocumentError(
-                "document-invalid",
-                f"a descriptor calls it `{said[:200]}`, but it is of another artifact type",
-                json_path="artifactType",
-            )
+        self._checks.append(_Job(blob=descriptor.blob, size=size, work=work, say=self._say_of_check))
 
-    def _check_document(self, node: Node) -> None:
-        descriptor = node.descriptor
-        if node.links is None or node.raw is None:
+    def _next_steps(self, step: _Step, links: Links, *, with_referrers: bool) -> list[_Step]:
+        descriptor = step.descriptor
+        for child in links.content:
+            self._parents.setdefault(child.blob, set()).add(descriptor.blob)
+        if links.subject is not None:
+            self._subjects[descriptor.blob] = links.subject.digest
+        steps = [_Step(child, parent=descriptor, depth=step.depth + 1) for child in links.content]
+        if with_referrers:
+            steps += [_Step(entry) for entry in self.store.referrers(descriptor.digest)]
+        return steps
+
+    def _hash(self, blob: Blob) -> _Job:
+        def work() -> None:
+            read_through(self.store.iter_blob(blob.digest, size=blob.size))
+
+        return _Job(blob=blob, size=blob.size, work=work, say=self._say_of_leaf)
+
+    def _check_artifact_type(self, step: _Step) -> None:
+        descriptor, said = step.descriptor, step.descriptor.artifact_type
+        if said in (None, self._artifact_types.get(descriptor.digest, said)):
             return
-        if node.links.artifact_type == SPLIT_INDEX:
-            size = find_component(self.store, descriptor).layer.size
-            self._checks.append((descriptor.digest, size, lambda: self._reassemble(descriptor)))
-            self.components += 1
-        elif descriptor.media_type == IMAGE_MANIFEST:
-            manifest = parse_manifest(node.raw).value
-            if manifest.artifact_type == SKELETON_ARTIFACT:
-                self._add_comparison(descriptor, manifest)
-            elif manifest.config.media_type == WASM_CONFIG:
-                only_layer(manifest)
-                parse_wasm_config(self.store.read_blob(manifest.config.digest, size=manifest.config.size))
+        holder = step.parent or descriptor
+        error = DocumentError(
+            "document-invalid",
+            f"it calls {descriptor.digest} `{said[:200]}`, which is of another artifact type",
+            json_path="artifactType",
+        )
+        self._say(holder.blob, f"index.json {step.entry}" if step.entry else holder.digest.value, error)
 
-    def _add_comparison(self, descriptor: Descriptor, manifest: Manifest) -> None:
-        """A skeleton artifact that refers to a whole artifact: the whole has to split into it."""
-        component = restore_component(self.store, manifest)
-        layer = component.layer
-        try:
-            if manifest.subject is None or self.store.blob_size(layer.digest) != layer.size:
-                return
-        except NotFoundError:
-            return  # the whole may be elsewhere; a subject need not be there
-        self.components += 1
-        root = component.root
-        self._checks.append((descriptor.digest, layer.size, lambda: self._compare(layer, root)))
+    def _named(self, descriptor: Descriptor) -> set[Digest] | None:
+        """All that the documents in `descriptor` name; `None` where one of them could not be read."""
+        found: set[Digest] = set()
+        pending = {descriptor.digest}
+        while pending:
+            found |= pending
+            pending = {name for digest in pending for name in self._names.get(digest, ())} - found
+        return found if self._unread.isdisjoint(found) else None
 
-    def _hash(self, blob: Blob) -> Callable[[], None]:
-        return lambda: _read_through(self.store.iter_blob(blob.digest, size=blob.size))
-
-    def _reassemble(self, descriptor: Descriptor) -> None:
-        component = find_component(self.store, descriptor)
-        with FileScratch(self.settings.temporary) as scratch:
-            _read_through(iter_unhashed(component, self.store, scratch))
-
-    def _compare(self, layer: Descriptor, root: Digest | None) -> None:
-        with FileScratch(self.settings.temporary) as scratch:
-            chunks = self.store.iter_blob_unverified(layer.digest)
-            try:
-                exploded = explode_chunks(chunks, scratch)
-            except WasmFormatError as exc:
-                raise DocumentError("document-invalid", f"the whole that it refers to can't be split: {exc}") from exc
-        if exploded.root != root:
-            raise DocumentError("document-invalid", f"the whole that it refers to has the root {exploded.root}")
-
-    def _touched(self, digest: Digest | None, tagged: dict[Digest, list[str]]) -> Iterator[str]:
-        """The tags from which `digest` is reached, or whose things it refers to."""
-        if digest is None:
-            yield from {tag for tags in tagged.values() for tag in tags}
-            return
-        seen = {digest}
-        pending = [digest]
+    def _around(self, blobs: Iterable[Blob]) -> set[Blob]:
+        """These, the documents that contain them, and what those refer to."""
+        found = set(blobs)
+        pending = list(found)
         while pending:
             current = pending.pop()
-            yield from tagged.get(current, ())
-            more = self._parents.get(current, set()) - seen
-            seen |= more
+            more = self._parents.get(current, set()).union(self._subject_of(current)) - found
             pending += more
+            found |= more
+        return found
 
+    def _subject_of(self, blob: Blob) -> list[Blob]:
+        subject = self._subjects.get(blob)
+        return [] if subject is None else self._blobs.get(subject, [])
 
-def _read_through(chunks: Iterable[bytes]) -> None:
-    for _ in chunks:
-        pass
+    def _touched(self, blob: Blob | None, tagged: Mapping[Blob, list[str]]) -> tuple[str, ...]:
+        """The tags from which a blob is reached, or whose things it refers to; all of them for the index itself."""
+        around = tagged.keys() if blob is None else tagged.keys() & self._around((blob,))
+        return tuple(sorted({tag for known in around for tag in tagged[known]}))

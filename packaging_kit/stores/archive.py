@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from packaging_kit.blobs import Blob, Chunk, check_blob
+from packaging_kit.blobs import Blob, Chunk, check_blob, check_size
 from packaging_kit.digest import Digest, SideHasher
 from packaging_kit.document import Document
 from packaging_kit.errors import ContentError, DocumentError, NotFoundError, RequestError, StoreError
@@ -19,7 +19,7 @@ from packaging_kit.stores import tar
 from packaging_kit.stores.files import AtomicFile, io_errors, make_folder, open_plain, read_at, sync_folder
 from packaging_kit.stores.indexed import IndexedStore, check_index_size
 from packaging_kit.stores.layout import check_layout_file
-from packaging_kit.stores.locks import folder_lock, sweep
+from packaging_kit.stores.locks import HAS_FLOCK, close, folder_lock, sweep
 from packaging_kit.stores.scratch import FileScratch
 from packaging_kit.stores.tar import Member
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _LAYOUT: Final = "oci-layout"
 _INDEX: Final = "index.json"
-_BLOBS: Final = "blobs/"
+_BLOBS: Final = "blobs"
 
 
 class ArchiveStore(IndexedStore):
@@ -41,6 +41,7 @@ class ArchiveStore(IndexedStore):
     Raises:
         NotFoundError: `not-found`, where there is no such file.
         StoreError: `layout-invalid`.
+        ContentError: `size-mismatch` from `change_index`, where the file was cut short meanwhile; then it stays.
         UnavailableError: `io-error`.
     """
 
@@ -55,6 +56,9 @@ class ArchiveStore(IndexedStore):
         except NotFoundError:
             if not may_be_new:
                 raise
+        except BaseException:
+            self._close()  # nobody else will: there is no store
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -76,10 +80,11 @@ class ArchiveStore(IndexedStore):
             yield from self._iter_member(self._member(digest), start, end)
 
     def iter_blobs(self) -> Iterator[Blob]:
-        for name in sorted(self._members):
-            digest = _digest_of(name)
-            if digest is not None:
-                yield Blob(digest, self._members[name].size)
+        found = ((_digest_of(name), member.size) for name, member in self._members.items())
+        sizes = {digest: size for digest, size in found if digest is not None}
+        sizes |= {digest: end - start for digest, (start, end) in self._waiting.items()}
+        for digest in sorted(sizes):
+            yield Blob(digest, sizes[digest])
 
     def holds_blob(self, blob: Blob) -> bool:
         try:
@@ -142,10 +147,15 @@ class ArchiveStore(IndexedStore):
         with AtomicFile(folder) as file:
             for name, size, chunks in self._iter_content(index):
                 file.write(tar.header(name, size))
+                written = 0
                 for chunk in chunks:
                     file.write(chunk)
+                    written += len(chunk)
+                check_size(written, size, f"`{name}` in `{self.file}`")  # it may have been cut short meanwhile
                 file.write(tar.padding(size))
             file.write(tar.END)
+            if not HAS_FLOCK:
+                self._close()  # Windows replaces no file that is open
             file.publish(self.file)
         sync_folder(folder)
         self._waiting.clear()
@@ -154,7 +164,7 @@ class ArchiveStore(IndexedStore):
         """Name, size and bytes of what the new archive holds; of the old one all but its index."""
         yield _LAYOUT, len(LAYOUT_FILE), (LAYOUT_FILE,)
         yield _INDEX, index.size, (index.raw,)
-        waiting = {f"{_BLOBS}{digest.algorithm}/{digest.hex}": place for digest, place in self._waiting.items()}
+        waiting = {_name_of(digest): place for digest, place in self._waiting.items()}
         for name in sorted({*self._members, *waiting} - {_LAYOUT, _INDEX}):
             if name in waiting:
                 start, end = waiting[name]
@@ -169,10 +179,10 @@ class ArchiveStore(IndexedStore):
             with io_errors(self.file):
                 members = tar.read_members(descriptor, os.fstat(descriptor).st_size)
         except StoreError as exc:
-            os.close(descriptor)
+            close(descriptor)
             raise StoreError("layout-invalid", f"`{self.file}`: {exc.message}") from exc
         except BaseException:
-            os.close(descriptor)
+            close(descriptor)
             raise
         self._close()
         self._descriptor, self._members, self._seen = descriptor, members, None
@@ -180,7 +190,7 @@ class ArchiveStore(IndexedStore):
 
     def _close(self) -> None:
         if self._descriptor is not None:
-            os.close(self._descriptor)
+            close(self._descriptor)
             self._descriptor = None
 
     def _read(self, name: str, max_size: int) -> bytes:
@@ -192,23 +202,28 @@ class ArchiveStore(IndexedStore):
         return b"".join(self._iter_member(member))
 
     def _member(self, digest: Digest) -> Member:
-        member = self._members.get(f"{_BLOBS}{digest.algorithm}/{digest.hex}")
+        member = self._members.get(_name_of(digest))
         if member is None:
             raise NotFoundError("not-found", f"the blob {digest} is not there")
         return member
 
     def _iter_member(self, member: Member, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        if self._descriptor is None:
+            raise StoreError("layout-invalid", f"`{self.file}` was closed")
         last = member.start + (member.size if end is None else min(end, member.size))
         position = member.start + start
-        while position < last:
-            if self._descriptor is None:
-                raise StoreError("layout-invalid", f"`{self.file}` was closed")
-            with io_errors(self.file):
-                chunk = read_at(self._descriptor, min(CHUNK_SIZE, last - position), position)
-            if not chunk:
-                return  # cut short meanwhile: fewer bytes, which whoever verifies notices
-            position += len(chunk)
-            yield chunk
+        with io_errors(self.file):
+            descriptor = os.dup(self._descriptor)  # a change opens another file, and closes this one
+        try:
+            while position < last:
+                with io_errors(self.file):
+                    chunk = read_at(descriptor, min(CHUNK_SIZE, last - position), position)
+                if not chunk:
+                    return  # cut short meanwhile: fewer bytes, which whoever verifies notices
+                position += len(chunk)
+                yield chunk
+        finally:
+            close(descriptor)
 
     def _iter_waiting(self, start: int, end: int) -> Iterator[bytes]:
         for at in range(start, end, CHUNK_SIZE):
@@ -217,8 +232,12 @@ class ArchiveStore(IndexedStore):
 
 def _digest_of(name: str) -> Digest | None:
     """The digest of a blob with this name; `None` for anything else."""
-    if not name.startswith(_BLOBS):
-        return None
-    with suppress(RequestError):
-        return Digest(name.removeprefix(_BLOBS).replace("/", ":", 1))
+    parts = name.split("/")
+    if len(parts) == 3 and parts[0] == _BLOBS:
+        with suppress(RequestError):
+            return Digest(f"{parts[1]}:{parts[2]}")
     return None
+
+
+def _name_of(digest: Digest) -> str:
+    return f"{_BLOBS}/{digest.algorithm}/{digest.hex}"

@@ -14,6 +14,7 @@ from packaging_kit.errors import ContentError, NotFoundError, RequestError, Stor
 from packaging_kit.stores.files import (
     AtomicFile,
     io_errors,
+    is_link,
     iter_plain,
     list_plain,
     make_folder,
@@ -21,6 +22,7 @@ from packaging_kit.stores.files import (
     sync_folder,
     write_chunks,
 )
+from packaging_kit.stores.locks import sweep
 from packaging_kit.stores.publishing import Publisher
 
 
@@ -37,6 +39,7 @@ class BlobFolder(BlobSource, BlobSink):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._folders = {algorithm: folder / "blobs" / algorithm for algorithm in ALGORITHMS}
+        self._made: set[Path] = set()
         self._unflushed: set[Path] = set()
         self._publisher: Publisher | None = None
 
@@ -55,8 +58,9 @@ class BlobFolder(BlobSource, BlobSink):
             yield from iter_plain(self._checked_path(digest), start, end)
 
     def holds_blob(self, blob: Blob) -> bool:
-        if self._publisher is not None and self._publisher.is_waiting(blob.digest):
-            return True
+        waiting = None if self._publisher is None else self._publisher.waiting(blob.digest)
+        if waiting is not None:
+            return waiting == blob
         if not os.path.lexists(self._path(blob.digest)):
             return False  # the usual case, told quickly
         try:
@@ -69,12 +73,11 @@ class BlobFolder(BlobSource, BlobSink):
     def write_blob(self, chunks: Iterable[Chunk], expected: Blob | None = None) -> Blob:
         algorithm = "sha256" if expected is None else expected.digest.algorithm
         folder = self._folders[algorithm]
+        self._make_folder(folder)
         if expected is not None and self.holds_blob(expected):
             # Whoever wrote it may not have come to making its name durable.
             self._unflushed.add(folder)
             return expected
-        check_no_link(folder)
-        make_folder(folder)
         self._unflushed.add(folder)
         with ExitStack() as stack:
             file = stack.enter_context(AtomicFile(folder))
@@ -84,7 +87,7 @@ class BlobFolder(BlobSource, BlobSink):
             if self._publisher is None:
                 file.publish(self._path(blob.digest))
             else:
-                self._publisher.publish(file, self._path(blob.digest), blob.digest)
+                self._publisher.publish(file, self._path(blob.digest), blob)
                 stack.pop_all()  # the publisher's now
         return blob
 
@@ -119,8 +122,22 @@ class BlobFolder(BlobSource, BlobSink):
             sync_folder(folder)
             self._unflushed.discard(folder)
 
+    def sweep(self) -> None:
+        """Remove what writers left behind that were killed."""
+        sweep(self.folder)
+        for folder in self.blob_folders():
+            sweep(folder)
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make one of the folders of blobs, the first time; writers that were killed may have left something."""
+        check_no_link(folder)
+        if folder not in self._made:
+            make_folder(folder)
+            self.sweep()
+            self._made.add(folder)
+
     def _settle(self, digest: Digest) -> None:
-        if self._publisher is not None and self._publisher.is_waiting(digest):
+        if self._publisher is not None and self._publisher.waiting(digest) is not None:
             self._publisher.finish()
 
     def _path(self, digest: Digest) -> str:
@@ -135,7 +152,7 @@ def check_no_link(folder: Path) -> None:
     """Refuse `blobs` or `blobs/sha256` that leads elsewhere."""
     for path in (os.path.dirname(folder), folder):
         with io_errors(path):
-            if os.path.islink(path):
+            if is_link(path):
                 raise StoreError("layout-invalid", f"`{path}` is a link")
 
 

@@ -7,7 +7,7 @@ import itertools
 import os
 import stat
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from packaging_kit.blobs import Blob, Chunk
 from packaging_kit.digest import Digest, SideHasher
 from packaging_kit.errors import NotFoundError, StoreError, UnavailableError
 from packaging_kit.limits import CHUNK_SIZE, MIB
-from packaging_kit.stores.locks import HAS_FLOCK, TEMPORARY_PREFIX, mark_in_use
+from packaging_kit.stores.locks import HAS_FLOCK, TEMPORARY_PREFIX, close, mark_in_use
 
 try:
     import fcntl
@@ -89,9 +89,14 @@ def open_plain(path: StrPath) -> int:
         if exc.errno == errno.ELOOP:
             raise _not_plain(path) from exc
         raise _io_error(path, exc) from exc
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise _not_plain(path)
+    try:
+        with io_errors(path):
+            is_plain = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        if not is_plain:
+            raise _not_plain(path)
+    except BaseException:
+        close(descriptor)
+        raise
     return descriptor
 
 
@@ -114,7 +119,39 @@ def iter_plain(path: StrPath, start: int = 0, end: int | None = None) -> Iterato
                 left = None if left is None else left - len(chunk)
                 yield chunk
     finally:
-        os.close(descriptor)
+        close(descriptor)
+
+
+def is_there(path: StrPath, *, follow_links: bool = False) -> bool:
+    """Whether `path` is anything, or leads to anything; unlike those of `os.path`, an error is not taken for a no.
+
+    Raises:
+        OSError: where the system can't tell.
+    """
+    return _mode(os.stat if follow_links else os.lstat, path) is not None
+
+
+def is_folder(path: StrPath) -> bool:
+    """Whether `path` is or leads to a folder; raises as `is_there` does."""
+    return stat.S_ISDIR(_mode(os.stat, path) or 0)
+
+
+def is_file(path: StrPath) -> bool:
+    """Whether `path` is or leads to a plain file; raises as `is_there` does."""
+    return stat.S_ISREG(_mode(os.stat, path) or 0)
+
+
+def is_link(path: StrPath) -> bool:
+    """Whether `path` is a symbolic link; raises as `is_there` does."""
+    return stat.S_ISLNK(_mode(os.lstat, path) or 0)
+
+
+def _mode(ask: Callable[[StrPath], os.stat_result], path: StrPath) -> int | None:
+    """What `path` is; `None` for nothing."""
+    try:
+        return ask(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def read_at(descriptor: int, size: int, position: int) -> bytes:
@@ -130,9 +167,10 @@ def plain_size(path: StrPath) -> int:
     """The size of the plain file at `path`; raises as `open_plain` does."""
     descriptor = open_plain(path)
     try:
-        return os.fstat(descriptor).st_size
+        with io_errors(path):
+            return os.fstat(descriptor).st_size
     finally:
-        os.close(descriptor)
+        close(descriptor)
 
 
 def list_plain(folder: Path) -> list[tuple[str, int]]:
@@ -140,9 +178,15 @@ def list_plain(folder: Path) -> list[tuple[str, int]]:
     with io_errors(folder):
         try:
             with os.scandir(folder) as entries:
-                return sorted((e.name, e.stat().st_size) for e in entries if e.is_file(follow_symlinks=False))
+                return sorted(_iter_sizes(entry for entry in entries if entry.is_file(follow_symlinks=False)))
         except FileNotFoundError:
             return []
+
+
+def _iter_sizes(entries: Iterable[os.DirEntry[str]]) -> Iterator[tuple[str, int]]:
+    for entry in entries:
+        with suppress(FileNotFoundError):  # it got another name, or was swept
+            yield entry.name, entry.stat().st_size
 
 
 class AtomicFile:
@@ -200,7 +244,7 @@ class AtomicFile:
         if self._is_open:
             self._is_open = False
             self._flusher.wait()
-            os.close(self._descriptor)
+            close(self._descriptor)
 
 
 class _Flusher:
@@ -263,11 +307,11 @@ def _create(folder: str) -> tuple[str, int]:
             if mark_in_use(path, descriptor):
                 return path, descriptor
         except OSError:
-            os.close(descriptor)
+            close(descriptor)
             with suppress(OSError):
                 os.unlink(path)
             raise
-        os.close(descriptor)
+        close(descriptor)
 
 
 def _sync(descriptor: int) -> None:
@@ -288,7 +332,7 @@ def _link(temporary: str, path: StrPath) -> bool:
         return False
     except OSError:
         # No hard links on this file system: what is left is not atomic, but replaces nothing that was there.
-        if os.path.exists(path):
+        if is_there(path):
             return False
         os.replace(temporary, path)
         return True
@@ -318,15 +362,23 @@ def sync_folder(folder: Path) -> None:
             if exc.errno not in (errno.EINVAL, errno.ENOTSUP):
                 raise
         finally:
-            os.close(descriptor)
+            close(descriptor)
 
 
 def make_folder(folder: Path) -> None:
-    """Make `folder` and what it stands in, durably."""
-    with io_errors(folder):
-        if folder.is_dir():
-            return
-        missing = [path for path in (folder, *folder.parents) if not path.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
-    for path in missing:
+    """Make `folder` and what it stands in, durably.
+
+    Whoever made what is there already may have been killed before its name was durable. That can be so of the
+    innermost one only: nothing is put into a folder before its own name is.
+    """
+    missing: list[Path] = []
+    for path in (folder, *folder.parents):
+        with io_errors(path):
+            if is_folder(path):
+                sync_folder(path.parent)
+                break
+        missing.append(path)
+    for path in reversed(missing):
+        with io_errors(path):
+            path.mkdir(exist_ok=True)
         sync_folder(path.parent)

@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from packaging_kit.artifact.graph import iter_contained
 from packaging_kit.blobs import Blob
 from packaging_kit.digest import Digest
 from packaging_kit.document import Document
@@ -16,6 +15,7 @@ from packaging_kit.oci import layout
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.index import Index
 from packaging_kit.oci.links import is_document, read_links
+from packaging_kit.oci.media_types import INDEXES
 from packaging_kit.oci.repository import RepositorySink, RepositorySource
 
 
@@ -112,13 +112,18 @@ class IndexedStore(RepositorySource, RepositorySink):
         for entry in index.manifests:
             if entry.digest == digest:
                 return entry
-        for entry in index.manifests:
-            try:
-                for found in iter_contained(self, entry):
-                    if found.descriptor.digest == digest and found.links is not None:
-                        return found.descriptor
-            except PackagingKitError:
-                continue  # what is damaged elsewhere is in nobody's way here
+        seen: set[Digest] = set()
+        pending = list(reversed(index.manifests))
+        while pending:
+            outer = pending.pop()
+            if outer.media_type not in INDEXES or outer.digest in seen:
+                continue
+            seen.add(outer.digest)
+            inner = self._listed(outer)  # what is damaged elsewhere is in nobody's way here
+            for entry in inner:
+                if entry.digest == digest:
+                    return entry
+            pending += reversed(inner)
         raise NotFoundError("not-found", f"the layout has no entry {digest}")
 
     def _read_referrers(self, index: Index) -> dict[Digest, list[Descriptor]]:
@@ -137,7 +142,7 @@ class IndexedStore(RepositorySource, RepositorySink):
     def _add_referrer(self, entry: Descriptor, found: dict[Digest, list[Descriptor]]) -> None:
         try:
             links = read_links(self.read_blob(entry.digest, size=entry.size), entry.media_type)
-        except (PackagingKitError, KeyError):
+        except PackagingKitError:
             return
         if links.subject is not None:
             plain = Descriptor(

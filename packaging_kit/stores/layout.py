@@ -9,22 +9,31 @@ are replaced as a whole.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from packaging_kit.blobs import Blob, Chunk
+from packaging_kit.digest import Digest
 from packaging_kit.document import Document, parse_json
 from packaging_kit.errors import DocumentError, NotFoundError, StoreError
 from packaging_kit.limits import MAX_LAYOUT_INDEX_ENTRIES, MAX_LAYOUT_INDEX_SIZE
 from packaging_kit.oci import layout
 from packaging_kit.oci.fields import Fields
 from packaging_kit.oci.index import Index, parse_index
-from packaging_kit.stores.blob_folder import BlobFolder, check_no_link
-from packaging_kit.stores.files import io_errors, iter_plain, make_folder, plain_size, sync_folder, write_file
+from packaging_kit.stores.blob_folder import BlobFolder
+from packaging_kit.stores.files import (
+    io_errors,
+    is_file,
+    is_folder,
+    is_there,
+    iter_plain,
+    plain_size,
+    sync_folder,
+    write_file,
+)
 from packaging_kit.stores.indexed import IndexedStore, check_index_size
-from packaging_kit.stores.locks import TEMPORARY_PREFIX, folder_lock, sweep
+from packaging_kit.stores.locks import TEMPORARY_PREFIX, folder_lock
 from packaging_kit.stores.publishing import Publisher
 
 _LAYOUT_FILE_SIZE = 4096
@@ -33,7 +42,7 @@ _LAYOUT_FILE_SIZE = 4096
 def is_layout(folder: Path) -> bool:
     """Whether `folder` calls itself an OCI layout."""
     with io_errors(folder):
-        return (folder / "oci-layout").is_file()
+        return is_file(folder / "oci-layout")
 
 
 def check_layout_file(raw: bytes, name: str) -> None:
@@ -74,8 +83,8 @@ class LayoutStore(BlobFolder, IndexedStore):
             raw = _read_file(folder / "oci-layout", _LAYOUT_FILE_SIZE)
         except NotFoundError as exc:
             with io_errors(folder):
-                is_there = folder.exists()
-            if is_there:
+                is_other = is_there(folder, follow_links=True)
+            if is_other:
                 raise StoreError("layout-invalid", f"`{folder}` is not an OCI layout: no `oci-layout` in it") from exc
             raise NotFoundError("not-found", f"`{folder}` is not there") from exc
         check_layout_file(raw, str(folder / "oci-layout"))
@@ -91,8 +100,8 @@ class LayoutStore(BlobFolder, IndexedStore):
         if is_layout(folder):
             return cls.open(folder)
         with io_errors(folder):
-            if folder.exists():
-                if not folder.is_dir():
+            if is_there(folder, follow_links=True):
+                if not is_folder(folder):
                     raise StoreError("layout-invalid", f"`{folder}` is not a folder")
                 # A writer that did not get to the end leaves blobs, and an index where only `oci-layout` is missing.
                 others = {path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY_PREFIX)}
@@ -157,39 +166,33 @@ class LayoutStore(BlobFolder, IndexedStore):
             UnavailableError: `io-error`.
         """
         with self.writing(), ExitStack() as locks:
-            self._make_content_folder()
+            self._make_folder(self._content)
             _enter(locks, self._content.parent, shared=False)
             _enter(locks, self._content, shared=False)
             self._has_joined = True
             yield
 
-    def sweep(self) -> None:
-        """Remove what writers left behind that were killed."""
-        sweep(self.folder)
-        for folder in self.blob_folders():
-            sweep(folder)
+    def remove_blobs(self, digests: Iterable[Digest]) -> None:
+        # Whoever took the last names away may have been killed before that was durable, and they must not come back.
+        sync_folder(self.folder)
+        super().remove_blobs(digests)
 
     @property
     def _content(self) -> Path:
         return self.folder / "blobs" / "sha256"
 
-    def _make_content_folder(self) -> None:
-        check_no_link(self._content)
-        make_folder(self._content)
-
     def _join_writers(self, locks: ExitStack) -> None:
         if self._has_joined:
             return
-        self._make_content_folder()
+        self._make_folder(self._content)
         with ExitStack() as gate:
             _enter(gate, self._content.parent, shared=False)
             _enter(locks, self._content, shared=True)
         self._has_joined = True
-        self.sweep()
 
     def _replace_index(self, change: Callable[[Index], Index]) -> None:
         with io_errors(self.index_path):
-            is_new = not os.path.lexists(self.index_path)
+            is_new = not is_there(self.index_path)
         old = None if is_new else self.load_index()
         changed = change(Index(manifests=()) if old is None else old.value).to_document()
         check_index_size(changed, str(self.index_path))

@@ -32,6 +32,12 @@ _TEMPORARY = re.compile(re.escape(TEMPORARY_PREFIX) + r"\d+-\d+")
 _NO_LOCKS = frozenset((errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EBADF, errno.EINVAL, errno.ENOSYS))
 
 
+def close(descriptor: int) -> None:
+    """Close it: an error then comes too late to matter, since what counts was flushed or read before."""
+    with suppress(OSError):
+        os.close(descriptor)
+
+
 @contextmanager
 def folder_lock(folder: Path, *, shared: bool = False) -> Iterator[None]:
     """Wait until nobody else holds a lock on `folder`, or only shared ones, and hold it.
@@ -45,7 +51,7 @@ def folder_lock(folder: Path, *, shared: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
-        os.close(descriptor)  # which ends the lock
+        close(descriptor)  # which ends the lock
 
 
 def _lock_folder(folder: Path, *, shared: bool) -> int | None:
@@ -56,12 +62,12 @@ def _lock_folder(folder: Path, *, shared: bool) -> int | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
     except OSError as exc:
-        os.close(descriptor)
+        close(descriptor)
         if exc.errno in _NO_LOCKS:  # network file systems, some of them
             return None
         raise
     except BaseException:
-        os.close(descriptor)
+        close(descriptor)
         raise
     return descriptor
 
@@ -72,7 +78,7 @@ def _lock_file(folder: Path, *, shared: bool) -> int:
     try:
         _wait_for(descriptor, shared=shared)
     except BaseException:
-        os.close(descriptor)
+        close(descriptor)
         raise
     return descriptor
 
@@ -97,14 +103,21 @@ else:
 
 
 def mark_in_use(path: str, descriptor: int) -> bool:
-    """Keep a temporary file that was just made from being swept; false where that came too late."""
+    """Keep a temporary file that was just made from being swept; false where that came too late.
+
+    Raises:
+        OSError: where it can't be told.
+    """
     if not HAS_FLOCK:
         return True  # Windows removes no file that is open
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False  # whoever sweeps has it, and removes the file
     except OSError as exc:
-        # Without locks here, `sweep` can't have one either, and leaves all files alone.
-        return exc.errno in _NO_LOCKS
+        if exc.errno not in _NO_LOCKS:
+            raise
+        return True  # `sweep` can't have a lock here either, and leaves all files alone
     try:
         return os.lstat(path).st_ino == os.fstat(descriptor).st_ino
     except FileNotFoundError:
@@ -133,4 +146,4 @@ def _remove_unused(path: str) -> None:
         if os.lstat(path).st_ino == os.fstat(descriptor).st_ino:
             Path(path).unlink()
     finally:
-        os.close(descriptor)
+        close(descriptor)

@@ -6,6 +6,7 @@ import queue
 import threading
 from typing import TYPE_CHECKING, Final
 
+from packaging_kit.blobs import Blob
 from packaging_kit.digest import Digest
 from packaging_kit.stores.files import AtomicFile
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _THREADS: Final = 4
 _MOST_WAITING: Final = 16  # each holds a file descriptor
 
-_Work = tuple[AtomicFile, str, Digest]
+_Work = tuple[AtomicFile, str, Blob]
 
 
 class Publisher:
@@ -30,7 +31,7 @@ class Publisher:
     def __init__(self) -> None:
         self._queue: queue.Queue[_Work | None] = queue.Queue(_MOST_WAITING)
         self._threads: list[threading.Thread] = []
-        self._waiting: set[Digest] = set()
+        self._waiting: dict[Digest, Blob] = {}
         self._errors: list[BaseException] = []
 
     def __enter__(self) -> Self:
@@ -43,21 +44,21 @@ class Publisher:
         for thread in self._threads:
             thread.join()
 
-    def publish(self, file: AtomicFile, path: str, digest: Digest) -> None:
-        """Take over `file`, and publish it under `path`, the place of the blob `digest`."""
+    def publish(self, file: AtomicFile, path: str, blob: Blob) -> None:
+        """Take over `file`, and publish it under `path`, the place of `blob`."""
         self._check()
         if not self._threads:
             self._start()
-        self._waiting.add(digest)
+        self._waiting[blob.digest] = blob
         if self._threads:
-            self._queue.put((file, path, digest))
+            self._queue.put((file, path, blob))
         else:
-            self._publish(file, path, digest)
+            self._publish(file, path, blob)
             self._check()
 
-    def is_waiting(self, digest: Digest) -> bool:
-        """Whether a blob was handed over, and may not have its name yet."""
-        return digest in self._waiting
+    def waiting(self, digest: Digest) -> Blob | None:
+        """The blob of this digest, where it was handed over and may not have its name yet."""
+        return self._waiting.get(digest)
 
     def finish(self) -> None:
         """Wait until everything has its name."""
@@ -78,13 +79,13 @@ class Publisher:
             self._publish(*work)
             self._queue.task_done()
 
-    def _publish(self, file: AtomicFile, path: str, digest: Digest) -> None:
+    def _publish(self, file: AtomicFile, path: str, blob: Blob) -> None:
         try:
             with file:
                 file.publish(path)
         except BaseException as exc:  # noqa: BLE001 - raised where it is waited for
             self._errors.append(exc)
-        self._waiting.discard(digest)
+        self._waiting.pop(blob.digest, None)
 
     def _check(self) -> None:
         if self._errors:

@@ -31,8 +31,13 @@ _FOLDER = b"5"
 _PAX = b"x"
 _PAX_OF_ALL = b"g"
 _GNU_NAME = b"L"
+_EXTENDED = (_PAX, _PAX_OF_ALL, _GNU_NAME)
 _MAX_HEADER = 1 << 20
+_OCTAL = re.compile(rb"[0-7]+")
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")  # gzip, bzip2, xz, zstd
 _PAX_RECORD = re.compile(rb"([1-9][0-9]{0,9}) ([^=\n]+)=", re.DOTALL)
+_NAME_FIELD = 100
+_SIZE_FIELD = 8**11  # the smallest size that its field is too narrow for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +64,8 @@ def read_members(descriptor: int, size: int) -> dict[str, Member]:
 
     Raises:
         StoreError: `layout-invalid`, for anything that is not a plain file or folder, a name that leads
-            elsewhere or stands twice, and an archive that is damaged, compressed or cut short.
+            elsewhere or stands twice, what not every reader understands in the same way, and an archive that
+            is damaged, compressed or cut short.
         OSError: from reading.
     """
     members: dict[str, Member] = {}
@@ -74,7 +80,7 @@ def read_members(descriptor: int, size: int) -> dict[str, Member]:
 
 def _iter_members(descriptor: int, size: int) -> Iterator[Member]:
     position = 0
-    extended: dict[str, str] = {}
+    extended: Mapping[str, str] | None = None
     while True:
         header = read_at(descriptor, BLOCK, position)
         if len(header) < BLOCK:
@@ -83,35 +89,62 @@ def _iter_members(descriptor: int, size: int) -> Iterator[Member]:
             return
         _check_sum(header, position)
         kind = header[156:157]
-        body = position + BLOCK
         length = _number(header[124:136], position)
-        if kind not in (_PAX, _PAX_OF_ALL, _GNU_NAME):
-            length = _pax_size(extended, length, position)
-        end = body + length
-        if end > size:
+        if kind not in _EXTENDED:
+            length = _pax_size(extended or {}, length, position)
+        if position + BLOCK + length > size:
             raise _invalid("a member runs past its end", position)
-        if kind in (_PAX, _GNU_NAME):
-            if length > _MAX_HEADER:
-                raise _invalid("an extended header is too large", position)
-            data = read_at(descriptor, length, body)
-            extended |= _parse_pax(data, position) if kind == _PAX else {"path": _text(data.rstrip(b"\0"), position)}
-        elif kind != _PAX_OF_ALL:  # which says nothing that is asked for here
-            name = _member_name(extended.get("path") or _header_name(header, position), position)
-            if kind in _PLAIN:
-                if not name:
-                    raise _invalid("a member has no name", position)
-                yield Member(name=name, start=body, size=length)
-            elif kind != _FOLDER:
-                what = _NOT_OURS.get(kind, "of an unknown kind")
-                raise _invalid(f"`{name[:200]}` in it is {what}, not a plain file", position)
-            extended = {}
-        position = body + -(-length // BLOCK) * BLOCK
+        if kind not in _EXTENDED:
+            member = _read_member(header, extended or {}, position, length)
+            if member is not None:
+                yield member
+            extended = None
+        elif extended is not None:
+            # Which of the two counts is not the same with every reader.
+            raise _invalid("an extended header is followed by another one", position)
+        elif length > _MAX_HEADER:
+            raise _invalid("an extended header is too large", position)
+        else:
+            extended = _read_extended(kind, read_at(descriptor, length, position + BLOCK), position)
+        position += BLOCK + length + len(padding(length))
+
+
+def _read_member(header: bytes, extended: Mapping[str, str], position: int, length: int) -> Member | None:
+    """The plain file that this is the header of; `None` for a folder."""
+    kind = header[156:157]
+    path = extended.get("path") or _header_name(header, position)
+    name = _member_name(path, position)
+    if kind == _FOLDER or (kind in _PLAIN and path.endswith("/")):  # the latter as before POSIX
+        if length:  # which some readers take for content, and others for nothing
+            raise _invalid(f"the folder `{name[:200]}` in it has a size", position)
+        return None
+    if kind not in _PLAIN:
+        what = _NOT_OURS.get(kind, "of an unknown kind")
+        raise _invalid(f"`{name[:200]}` in it is {what}, not a plain file", position)
+    if not name:
+        raise _invalid("a member has no name", position)
+    return Member(name=name, start=position + BLOCK, size=length)
+
+
+def _read_extended(kind: bytes, data: bytes, position: int) -> Mapping[str, str] | None:
+    """What an extended header says of the next member; `None` where it is about all that follow."""
+    if kind == _GNU_NAME:
+        return {"path": _text(data.rstrip(b"\0"), position)}
+    found = _parse_pax(data, position)
+    if kind == _PAX:
+        return found
+    if found:  # some readers heed it, and others don't
+        raise _invalid("one name or size is given to all members", position)
+    return None
 
 
 def _check_sum(header: bytes, position: int) -> None:
-    stated = _number(header[148:156], position)
-    if stated != sum(header[:148]) + 8 * 0x20 + sum(header[156:]):
-        raise _invalid("a header is damaged, or it is no tar archive", position)
+    stated = header[148:156].strip(b" \0")
+    actual = sum(header[:148]) + 8 * 0x20 + sum(header[156:])
+    if not _OCTAL.fullmatch(stated) or int(stated, 8) != actual:
+        is_compressed = position == 0 and header.startswith(_COMPRESSED)
+        what = "it is compressed" if is_compressed else "a header is damaged, or it is no tar archive"
+        raise _invalid(what, position)
 
 
 def _number(data: bytes, position: int) -> int:
@@ -119,7 +152,7 @@ def _number(data: bytes, position: int) -> int:
     if data[0] == 0x80:
         return int.from_bytes(data[1:], "big")
     text = data.strip(b" \0")
-    if text and not re.fullmatch(rb"[0-7]+", text):
+    if text and not _OCTAL.fullmatch(text):
         raise _invalid("a header holds what is no number", position)
     return int(text or b"0", 8)
 
@@ -178,14 +211,33 @@ def _invalid(message: str, position: int) -> StoreError:
 
 
 def header(name: str, size: int) -> bytes:
-    """The header of a plain file that everyone may read, of nobody and no time."""
-    # Imported when first needed: only who writes archives pays for it.
-    import tarfile
+    """The header of a plain file that everyone may read, of nobody and no time.
 
-    info = tarfile.TarInfo(name)
-    info.size = size
-    info.mode = 0o644
-    return info.tobuf(tarfile.PAX_FORMAT)
+    Python's `tarfile` gives the same today; an archive of ours must not change where that does.
+    """
+    records = b""
+    if len(name) > _NAME_FIELD or not name.isascii():
+        records += _pax_record("path", name)
+    if size >= _SIZE_FIELD:
+        records += _pax_record("size", str(size))
+    extended = _block(b"././@PaxHeader", len(records), _PAX, mode=0) + records + padding(len(records))
+    own = _block(name.encode("ascii", "replace")[:_NAME_FIELD], size if size < _SIZE_FIELD else 0, b"0", mode=0o644)
+    return extended + own if records else own
+
+
+def _block(name: bytes, size: int, kind: bytes, *, mode: int) -> bytes:
+    before = name.ljust(_NAME_FIELD, b"\0") + b"%07o\0%07o\0%07o\0%011o\0%011o\0" % (mode, 0, 0, size, 0)
+    after = (kind + bytes(100) + b"ustar\00000").ljust(BLOCK - len(before) - 8, b"\0")
+    return before + b"%06o\0 " % (sum(before) + 8 * 0x20 + sum(after)) + after
+
+
+def _pax_record(key: str, value: str) -> bytes:
+    """A record, which begins with its own size."""
+    rest = f" {key}={value}\n".encode()
+    size = len(rest)
+    while len(str(size)) + len(rest) != size:
+        size = len(str(size)) + len(rest)
+    return str(size).encode() + rest
 
 
 def padding(size: int) -> bytes:

@@ -55,7 +55,7 @@ def copy(
         PackagingKitError: as source and sink raise; `side` says which of them it was.
     """
     work = _Copy(source, sink, referrers, on_bytes)
-    with _side("destination"), sink.writing():
+    with side("destination"), sink.writing():
         things = [Tagged(tag, *work.copy_thing(descriptor)) for tag, descriptor in wanted]
         sink.put(things, force=force)
     return Copied(things=tuple(things), written=tuple(work.written), held=tuple(work.held))
@@ -69,66 +69,76 @@ class _Copy:
     on_bytes: OnBytes | None
     written: list[Blob] = field(default_factory=list)
     held: list[Blob] = field(default_factory=list)
-    _done: set[Digest] = field(default_factory=set)
+    _done: set[Blob] = field(default_factory=set)
 
     def copy_thing(self, descriptor: Descriptor) -> tuple[Descriptor, tuple[Descriptor, ...]]:
         """Copy one thing and what is attached to it; their entries in an index."""
+        entry, pending = self._copy_one(descriptor)
         attached: dict[Digest, Descriptor] = {}
-        entry = self._copy_one(descriptor, attached)
-        pending = list(attached.values())
         while pending:
             referrer = pending.pop()
-            known = set(attached)
-            attached[referrer.digest] = self._copy_one(referrer, attached)
-            pending += [found for digest, found in attached.items() if digest not in known]
-        attached.pop(entry.digest, None)
+            if referrer.digest != entry.digest and referrer.digest not in attached:
+                attached[referrer.digest], found = self._copy_one(referrer)
+                pending += found
         return entry, tuple(attached[digest] for digest in sorted(attached))
 
-    def _copy_one(self, descriptor: Descriptor, attached: dict[Digest, Descriptor]) -> Descriptor:
-        """Copy what belongs to `descriptor`, and find what refers to any part of it."""
+    def _copy_one(self, descriptor: Descriptor) -> tuple[Descriptor, list[Descriptor]]:
+        """Copy what belongs to `descriptor`; its entry in an index, and what refers to any part of it."""
         entry = _plain(descriptor)
+        referrers: list[Descriptor] = []
         # What another thing contains too was copied with it, but what is attached to it belongs to both.
         seen: Seen = set()
         for node in self._iter_source(descriptor, seen):
-            if node.descriptor.digest not in self._done:
+            if node.descriptor.blob not in self._done:
                 self._copy_blob(node)
-                self._done.add(node.descriptor.digest)
-            if node.links is not None or node.descriptor.media_type == WHOLE_MANIFEST:
-                for referrer in self._find_referrers(node.descriptor.digest):
-                    attached.setdefault(referrer.digest, referrer)
+                self._done.add(node.descriptor.blob)
+            referrers += self._find_referrers(node)
             if node.descriptor.digest == descriptor.digest and node.links is not None:
                 entry = replace(entry, artifact_type=node.links.own_artifact_type)
-        return entry
+        return entry, referrers
 
     def _copy_blob(self, node: Node) -> None:
+        # The sink is asked by writing: only what is written is safe from a sweep, and what it holds it leaves unread.
         blob = node.descriptor.blob
-        if self.sink.holds_blob(blob):
-            self.held.append(blob)
-        else:
-            chunks: Iterable[Chunk]
-            chunks = (node.raw,) if node.raw is not None else self._iter_source_blob(blob)
-            self.sink.write_blob(chunks, blob)
-            self.written.append(blob)
+        chunks = _Chunks(self._iter_source_blob(blob) if node.raw is None else (node.raw,))
+        self.sink.write_blob(chunks, blob)
+        (self.written if chunks.were_taken else self.held).append(blob)
         if self.on_bytes is not None:
             self.on_bytes(blob.size)
 
     def _iter_source(self, descriptor: Descriptor, seen: Seen) -> Iterator[Node]:
         nodes = iter_contained(self.source, descriptor, seen)
         while True:
-            with _side("source"):
+            with side("source"):
                 node = next(nodes, None)
             if node is None:
                 return
             yield node
 
     def _iter_source_blob(self, blob: Blob) -> Iterator[bytes]:
-        with _side("source"):
+        with side("source"):
             yield from self.source.iter_blob(blob.digest, size=blob.size)
 
-    def _find_referrers(self, subject: Digest) -> Iterator[Descriptor]:
-        with _side("source"):
-            found = self.source.referrers(subject)
-        return (entry for entry in found if self.all_referrers or entry.artifact_type == SKELETON_ARTIFACT)
+    def _find_referrers(self, node: Node) -> Iterator[Descriptor]:
+        """What refers to one thing; to a whole whose manifest travels inside its split, others may refer too."""
+        is_inside = self.all_referrers and node.descriptor.media_type == WHOLE_MANIFEST
+        if node.links is None and not is_inside:
+            return
+        with side("source"):
+            found = self.source.referrers(node.descriptor.digest)
+        yield from (entry for entry in found if self.all_referrers or entry.artifact_type == SKELETON_ARTIFACT)
+
+
+class _Chunks:
+    """Chunks of a blob, which remember whether anybody asked for them."""
+
+    def __init__(self, chunks: Iterable[Chunk]) -> None:
+        self._chunks = chunks
+        self.were_taken = False
+
+    def __iter__(self) -> Iterator[Chunk]:
+        self.were_taken = True
+        return iter(self._chunks)
 
 
 def _plain(descriptor: Descriptor) -> Descriptor:
@@ -137,8 +147,8 @@ def _plain(descriptor: Descriptor) -> Descriptor:
 
 
 @contextmanager
-def _side(name: str) -> Iterator[None]:
-    """Say in errors at which side they arose."""
+def side(name: str) -> Iterator[None]:
+    """Say in errors at which side they arose, `source` or `destination`."""
     try:
         yield
     except PackagingKitError as exc:

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging_kit.stores.locks import folder_lock
 from tests.real import tools
 
 APPS = Path(__file__).resolve().parent / "apps"
@@ -29,8 +30,9 @@ BUILD_SECONDS = 600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """One component: its source below `apps/`, and what builds it."""
+    """One component: its source below `apps/`, and what builds it; several may share a folder and its WIT."""
 
+    name: str
     folder: str
     source: str
     world: str
@@ -44,7 +46,7 @@ class App:
     def iter_sources(self) -> Iterator[Path]:
         """Every file that the result depends on, in a fixed order."""
         files = (path for path in self.path.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-        yield from sorted(files)
+        yield from sorted(path for path in files if path.parent != self.path or path.stem == Path(self.source).stem)
         if "node" in self.needs:
             yield APPS / "componentize.mjs"
 
@@ -71,9 +73,11 @@ def build(name: str) -> Path:
     kept = CACHE / f"{name}-{_cache_key(app)}.wasm"
     if not kept.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
-        with _temporary_output() as output:
-            _run(app.command(app, output), name=name)
-            output.replace(kept)
+        with folder_lock(CACHE):  # another process may be building the same
+            if not kept.exists():
+                with _temporary_output() as output:
+                    _run(app.command(app, output), name=name)
+                    output.replace(kept)
     return kept
 
 
@@ -139,25 +143,38 @@ def _componentize_js(app: App, output: Path) -> list[str]:
     return [*builder, str(app.path / app.source), str(app.path / "wit"), app.world, str(output)]
 
 
-def _python_app(folder: str, source: str, world: str) -> App:
-    return App(folder=folder, source=source, world=world, needs=("componentize-py",), command=_componentize_py)
+def _python_app(name: str, source: str, world: str, folder: str | None = None) -> App:
+    needs = ("componentize-py",)
+    return App(name=name, folder=folder or name, source=source, world=world, needs=needs, command=_componentize_py)
 
 
-def _javascript_app(folder: str, world: str) -> App:
+def _python_tool(what: str) -> App:
+    return _python_app(f"python-{what}-tool", f"{what}_app", f"{what}-tool", "python-tools")
+
+
+def _javascript_app(name: str, world: str) -> App:
     needs = ("node", "componentize-js", "jco")
-    return App(folder=folder, source="app.js", world=world, needs=needs, command=_componentize_js)
+    return App(name=name, folder=name, source="app.js", world=world, needs=needs, command=_componentize_js)
 
+
+_TOOLS = ("slug", "table", "date", "word", "sum", "checksum", "markup", "number", "difference", "relay")
 
 APP_TABLE: Mapping[str, App] = {
-    app.folder: app
+    app.name: app
     for app in (
         _python_app("python-greeter", "greeter_app", "greeter"),
         _python_app("python-report", "report_app", "report"),
         _javascript_app("javascript-greeter", "greeter"),
         _javascript_app("javascript-site", "site"),
+        *(_python_tool(what) for what in _TOOLS),
     )
 }
-NAMES = tuple(APP_TABLE)
+
+NAMES = ("python-greeter", "python-report", "javascript-greeter", "javascript-site")
+"""Those that every test of real components takes."""
+
+PYTHON_NAMES = tuple(name for name in APP_TABLE if name.startswith("python-"))
+"""Twelve that share an interpreter and its library; `python-relay-tool` imports what `python-greeter` exports."""
 
 
 def main() -> int:
@@ -165,11 +182,11 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="print the names, and why one cannot be built here")
     build_parser = commands.add_parser("build", help="build one component")
-    build_parser.add_argument("name", choices=NAMES)
+    build_parser.add_argument("name", choices=tuple(APP_TABLE))
     build_parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     if arguments.command == "list":
-        for name in NAMES:
+        for name in APP_TABLE:
             print(f"{name}: {available(name) or 'can be built'}")
         return 0
     try:

