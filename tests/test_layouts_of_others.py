@@ -21,6 +21,7 @@ from packaging_kit import ArchivePlace, Digest, DocumentError, Form, Input, Layo
 from packaging_kit.artifact.unpack import find_component
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.index import parse_index
+from packaging_kit.oci.layout import Tagged, fallback_tag
 from packaging_kit.oci.media_types import (
     EMPTY,
     IMAGE_INDEX,
@@ -444,11 +445,24 @@ def test_split_whose_index_lost_its_types_is_known_by_its_first_entry(ours: Layo
     assert codes == ["media-type-unexpected"] * 5
 
 
-def test_index_whose_only_manifest_is_a_component_is_read_as_before(ours: LayoutPlace) -> None:
+def test_list_of_referrers_is_no_split(ours: LayoutPlace) -> None:
     pack(ours, Form.MAPPED)
     store = LayoutStore.open(ours.folder)
-    whole, skeleton = store.read_index().value.manifests
-    expected = find_component(store, whole)
+    _, skeleton = store.read_index().value.manifests
+    listed = store_index(store, skeleton)
+    store.put([Tagged(fallback_tag(named(ours, "v1")), listed)], force=False)
 
-    assert find_component(store, store_index(store, replace(whole, annotations={}))) == expected
-    assert find_component(store, store_index(store, without_types(skeleton))).manifest == expected.manifest
+    with pytest.raises(DocumentError) as error:
+        find_component(store, listed)
+
+    assert error.value.code == "media-type-unexpected"
+    assert packaging_kit.verify(ours, SETTINGS).problems == ()
+    assert packaging_kit.stats([ours], SETTINGS).components == 1
+
+
+def test_index_whose_only_manifest_is_a_component_is_read_as_before(ours: LayoutPlace) -> None:
+    pack(ours, Form.WHOLE)
+    store = LayoutStore.open(ours.folder)
+    (whole,) = store.read_index().value.manifests
+
+    assert find_component(store, store_index(store, replace(whole, annotations={}))) == find_component(store, whole)

@@ -152,7 +152,8 @@ def _find_skeletons(source: BlobSource, index: Index) -> Manifest | None:
 def _find_untyped(source: BlobSource, index: Index) -> Manifest | None:
     """The same where every artifact type is gone but the skeleton artifact's own.
 
-    Tools that write an index anew leave the types out (`skopeo copy --all`), and keep the order.
+    Tools that write an index anew leave the types out (`skopeo copy --all`), and keep the order. One that
+    refers to something stands in a list of referrers, which is an index too (`regctl`).
     """
     first = index.manifests[0] if index.manifests else None
     if index.artifact_type is not None or first is None or first.media_type != media_types.IMAGE_MANIFEST:
@@ -161,7 +162,8 @@ def _find_untyped(source: BlobSource, index: Index) -> Manifest | None:
         manifest = parse_manifest(_read(source, first)).value
     except NotFoundError:
         return None  # of an image for several platforms, some are often left out
-    return manifest if manifest.artifact_type == media_types.SKELETON_ARTIFACT else None
+    is_ours = manifest.artifact_type == media_types.SKELETON_ARTIFACT and manifest.subject is None
+    return manifest if is_ours else None
 
 
 def _only_manifest(index: Index) -> Descriptor:
