@@ -10,7 +10,13 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from packaging_kit.digest import Digest
 from packaging_kit.errors import DocumentError
-from packaging_kit.limits import MAX_JSON_DEPTH, MAX_JSON_INTEGER, MAX_JSON_VALUES, MAX_MANIFEST_SIZE
+from packaging_kit.limits import (
+    MAX_JSON_CONTAINERS,
+    MAX_JSON_DEPTH,
+    MAX_JSON_INTEGER,
+    MAX_JSON_VALUES,
+    MAX_MANIFEST_SIZE,
+)
 
 T = TypeVar("T")
 
@@ -81,11 +87,14 @@ def _invalid(message: str) -> DocumentError:
 
 
 def _check_depth(raw: bytes) -> None:
-    depth = 0
+    depth = containers = 0
     for token in _STRUCTURE.finditer(raw):
         byte = raw[token.start()]
         if byte in b"[{":
             depth += 1
+            containers += 1
+            if containers > MAX_JSON_CONTAINERS:
+                raise DocumentError("document-too-large", f"the document has more than {MAX_JSON_CONTAINERS} objects")
             if depth > MAX_JSON_DEPTH:
                 raise _invalid(f"the document nests deeper than {MAX_JSON_DEPTH} levels")
         elif byte in b"]}":

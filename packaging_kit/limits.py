@@ -41,6 +41,8 @@ MAX_INDEX_DEPTH: Final = 16
 """Indexes inside indexes; nobody writes more than two."""
 MAX_ARCHIVE_MEMBERS: Final = 1_000_000
 MAX_JSON_DEPTH: Final = 64
+MAX_JSON_CONTAINERS: Final = 4_000_000
+"""Objects and arrays in one document."""
 MAX_JSON_VALUES: Final = 10_000_000
 """Values in one document: the smallest take forty times their own size in memory."""
 MAX_JSON_INTEGER: Final = (1 << 63) - 1

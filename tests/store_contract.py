@@ -446,13 +446,13 @@ class RepositoryContract(StoreContract):
 
         assert (entries_of(repository), repository.referrers(entry.digest)) == ((of_tag(other, "v1"), skeleton), ())
 
-    def test_untagged_entry_of_no_use_goes_with_a_put(self, repository: IndexedStore) -> None:
-        entry = store_manifest(repository, "a")
-        old, new = (store_manifest(repository, name, subject=entry, artifactType=SIGNATURE) for name in ("o", "n"))
-        repository.put([Tagged("v1", entry, (old,))], force=False)
-        repository.put([Tagged("v1", entry, (new,))], force=False, without={old.digest, entry.digest})
+    def test_empty_name_that_others_gave_is_a_tag_like_any_other(self, repository: IndexedStore) -> None:
+        entry, other = store_manifest(repository, "a"), store_manifest(repository, "b")
+        signature = store_manifest(repository, "s", subject=entry, artifactType=SIGNATURE)
+        repository.put([Tagged("v1", entry, (signature,))], force=False)
+        repository.put([Tagged("", other)], force=True)
 
-        assert entries_of(repository) == (of_tag(entry, "v1"), new)
+        assert entries_of(repository) == (of_tag(other, ""), of_tag(entry, "v1"), signature)
 
     def test_referrers_are_told_by_their_subject_sorted_by_digest(self, repository: IndexedStore) -> None:
         entry, other = store_manifest(repository, "a"), store_manifest(repository, "b")

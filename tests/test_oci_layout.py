@@ -269,3 +269,11 @@ def test_own_referrer_that_is_put_stays_though_the_last_tag_of_its_subject_moves
     index = _put(EMPTY, Tagged("v1", WHOLE))
 
     assert _put(index, Tagged("v1", OTHER, (SKELETON,)), force=True) == _put(EMPTY, Tagged("v1", OTHER, (SKELETON,)))
+
+
+def test_untagged_entry_of_no_use_goes_with_a_put() -> None:
+    index = _put(EMPTY, Tagged("v1", WHOLE, (SKELETON, SIGNATURE)))
+
+    changed = put(index, [Tagged("v1", WHOLE)], lambda _: None, force=False, without={SKELETON.digest, WHOLE.digest})
+
+    assert changed.manifests == (of_tag(WHOLE, "v1"), SIGNATURE)

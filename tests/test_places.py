@@ -326,7 +326,20 @@ def test_link_that_leads_to_itself_is_no_crash(parse: Parser, here: Path) -> Non
     assert codes <= {"io-error", "place-unclear", "not-found"}
 
 
-@given(text=st.text(st.sampled_from("ab/.:@-v1 ~\\\n" + "é"), max_size=12) | st.text(max_size=8))
+@pytest.mark.parametrize("parse", [parse_source, parse_repository, parse_destination])
+@pytest.mark.parametrize("prefix", ["", "oci:", "oci-archive:"])
+@pytest.mark.parametrize("name", ["a\0b", "\0", "a\0:v1", "\ud800"])
+def test_name_that_no_file_has_is_an_error_of_ours(parse: Parser, prefix: str, name: str) -> None:
+    with pytest.raises(RequestError) as error:
+        parse(prefix + name)
+
+    assert error.value.code == "place-unclear"
+
+
+@given(
+    text=st.text(st.sampled_from("ab/.:@-v1 ~\\\n" + "é"), max_size=12)
+    | st.text(st.characters(exclude_categories=()), max_size=8)
+)
 def test_any_text_is_a_place_or_an_error_of_ours(text: str) -> None:
     for prefix in ("", "oci:", "oci-archive:", "docker://", f"lay@{DIGEST}", "lay:"):
         for parse in PARSERS:

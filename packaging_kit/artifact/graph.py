@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from packaging_kit.blobs import BlobSource
@@ -55,16 +55,23 @@ def check_depth(depth: int) -> None:
 
 
 Seen = set[tuple[Digest, str]]
-"""Digest and media type of what was met: a manifest may be met as a plain blob first (docs/format.md, 11.4)."""
+"""Digest and media type of what was met: a manifest may be met as a plain blob first (docs/format.md, 11.5)."""
 
 
-def iter_contained(source: BlobSource, root: Descriptor, seen: Seen | None = None) -> Iterator[Node]:
+def iter_contained(
+    source: BlobSource,
+    root: Descriptor,
+    seen: Seen | None = None,
+    *,
+    read: Callable[[BlobSource, Descriptor], Node] = read_node,
+) -> Iterator[Node]:
     """Everything that belongs to `root`, each thing once and before what names it; `root` comes last.
 
     Subjects are not followed: what a document refers to does not belong to it. Raises as `read_node` does.
 
     Args:
         seen: what is passed over, with what belongs to it; what is met is added.
+        read: looks at one thing.
     """
     seen = set() if seen is None else seen
     pending: list[tuple[Node, Iterator[Descriptor]]] = []
@@ -73,7 +80,7 @@ def iter_contained(source: BlobSource, root: Descriptor, seen: Seen | None = Non
         if descriptor is not None and (descriptor.digest, descriptor.media_type) not in seen:
             seen.add((descriptor.digest, descriptor.media_type))
             check_depth(len(pending))
-            node = read_node(source, descriptor)
+            node = read(source, descriptor)
             pending.append((node, iter(() if node.links is None else node.links.content)))
         if not pending:
             return

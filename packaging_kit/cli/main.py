@@ -10,15 +10,16 @@ from types import FrameType
 
 def main() -> None:
     """Run the command line."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        usual = (signal.SIG_DFL, signal.default_int_handler)
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) in usual:
+            signal.signal(getattr(signal, name), _end)
     # What importing makes stays: looking for garbage in it costs a tenth of the start-up.
     gc.disable()
     from packaging_kit.cli.app import run
 
     gc.freeze()
     gc.enable()
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
-            signal.signal(getattr(signal, name), _end)
     run()
 
 

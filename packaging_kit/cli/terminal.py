@@ -9,7 +9,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from packaging_kit.cli.exit_codes import ExitCode
 from packaging_kit.errors import PackagingKitError, UnavailableError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import rich.progress
 
+_SIGPIPE = 13
 _SHOW_AFTER = 1.0  # seconds of work
 
 
@@ -41,12 +42,20 @@ def flush_output() -> bool:
     try:
         sys.stdout.flush()
     except OSError as exc:
-        if not isinstance(exc, BrokenPipeError):
-            print_error(_output_error(exc))
+        if isinstance(exc, BrokenPipeError):
+            _end_quietly()
+        print_error(_output_error(exc))
         # The interpreter flushes once more when it ends, and would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return False
     return True
+
+
+def _end_quietly() -> NoReturn:
+    """The reader went away, and needs to be told nothing; the exit code is that of who is ended by it."""
+    # The interpreter flushes once more when it ends, and would complain again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(128 + _SIGPIPE)
 
 
 def _output_error(exc: OSError) -> UnavailableError:
@@ -78,7 +87,7 @@ def print_data(line: str) -> None:
     try:
         sys.stdout.write(line + "\n")
     except BrokenPipeError:
-        raise  # the reader went away, and needs to be told nothing
+        _end_quietly()
     except OSError as exc:
         raise _output_error(exc) from exc
 

@@ -88,16 +88,21 @@ def put(
     known = {thing.descriptor.digest: thing.descriptor for thing in put_in.values()} | untagged
     kept: list[Descriptor] = []
     left: set[Digest] = set()
+    former = tags(index)
     for entry in index.manifests:
-        thing = put_in.get(entry.annotations.get(REF_NAME, ""))
-        if thing is None:
-            if known.get(entry.digest) != entry:
-                kept.append(entry)
-        elif entry.digest != thing.descriptor.digest:
-            if not force:
-                raise StoreError("tag-exists", f"the tag `{thing.tag}` names {entry.digest}", hint="`--force` moves it")
+        thing = put_in.get(entry.annotations[REF_NAME]) if REF_NAME in entry.annotations else None
+        if thing is not None:
             left.add(entry.digest)
-    entries = [*kept, *(_with_tag(thing.descriptor, thing.tag) for thing in put_in.values())]
+        elif known.get(entry.digest) != entry:
+            kept.append(entry)
+    for thing in put_in.values():
+        entry = _with_tag(thing.descriptor, thing.tag)
+        named = former.get(thing.tag, entry)
+        if named.digest != entry.digest and not force:
+            raise StoreError("tag-exists", f"the tag `{thing.tag}` names {named.digest}", hint="`--force` moves it")
+        # What others say of the same thing in its entry survives.
+        kept.append(named if (named.blob, named.media_type) == (entry.blob, entry.media_type) else entry)
+    entries = kept
     tagged = {entry.digest for entry in entries if REF_NAME in entry.annotations}
     # One that others added something to says what the new one would.
     said = tagged | {entry.digest for entry in kept if _bare(entry) == untagged.get(entry.digest)}
@@ -120,7 +125,8 @@ def remove_tags(index: Index, unwanted: Collection[str], subject_of: SubjectOf) 
         if tag not in tagged:
             raise NotFoundError("not-found", f"the layout has no tag `{tag}`", hint=_list(tagged))
     entries = [entry for entry in index.manifests if entry.annotations.get(REF_NAME) not in unwanted]
-    left = {tagged[tag].digest for tag in unwanted} - {entry.digest for entry in entries}
+    left = {entry.digest for entry in index.manifests if entry.annotations.get(REF_NAME) in unwanted}
+    left -= {entry.digest for entry in entries}
     return _sorted(index, [entry for entry in entries if not _is_own_referrer(entry, left, subject_of)])
 
 
@@ -133,8 +139,11 @@ def _sorted(index: Index, entries: Iterable[Descriptor]) -> Index:
     return replace(index, manifests=tuple(sorted(entries, key=_order)))
 
 
-def _order(entry: Descriptor) -> tuple[bool, str, Digest]:
-    return REF_NAME not in entry.annotations, entry.annotations.get(REF_NAME, ""), entry.digest
+def _order(entry: Descriptor) -> tuple[bool, str]:
+    # Where others wrote a tag twice, the order tells which of them counts, and stays.
+    if REF_NAME in entry.annotations:
+        return False, entry.annotations[REF_NAME]
+    return True, entry.digest.value
 
 
 def _is_own_referrer(entry: Descriptor, subjects: set[Digest], subject_of: SubjectOf) -> bool:

@@ -52,14 +52,14 @@ def is_document(media_type: str) -> bool:
     return media_type in DOCUMENTS
 
 
-def check_entry(entry: Descriptor, path: str) -> None:
+def check_entry(entry: Descriptor, path: str = "") -> None:
     """Refuse an index's entry whose content nobody could walk.
 
     Raises:
         DocumentError: `media-type-unexpected`.
     """
     if not is_document(entry.media_type):
-        raise _unexpected(entry.media_type, f"{path}.mediaType")
+        raise _unexpected(entry.media_type, f"{path}.mediaType".lstrip("."))
 
 
 def _unexpected(media_type: str, json_path: str = "") -> DocumentError:

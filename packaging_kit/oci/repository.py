@@ -6,7 +6,7 @@ They stand here and not beside `BlobSource`, because what has a name is told by 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -29,8 +29,12 @@ class RepositorySource(BlobSource, Protocol):
         """
 
     @abstractmethod
+    def tagged(self) -> Mapping[str, Descriptor]:
+        """What each tag names."""
+
     def tags(self) -> tuple[str, ...]:
         """All tags, sorted."""
+        return tuple(sorted(self.tagged()))
 
     @abstractmethod
     def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
@@ -49,5 +53,5 @@ class RepositorySink(BlobSink, Protocol):
         """Name things whose blobs were all written.
 
         Raises:
-            StoreError: `tag-exists`; then nothing has changed.
+            StoreError: `tag-exists`, `layout-full`; then nothing has changed.
         """

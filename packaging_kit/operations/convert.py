@@ -10,11 +10,14 @@ from packaging_kit.artifact.pack import Form, Packed, WholeArtifact, pack_split,
 from packaging_kit.artifact.unpack import StoredComponent, find_component
 from packaging_kit.blobs import Blob, BlobSink, Chunk
 from packaging_kit.digest import Digest
+from packaging_kit.errors import DocumentError, StoreError
 from packaging_kit.fragments.explode import explode
+from packaging_kit.oci import layout
 from packaging_kit.oci.descriptor import Descriptor
+from packaging_kit.oci.index import Index
 from packaging_kit.oci.layout import Tagged
-from packaging_kit.oci.media_types import SKELETON_ARTIFACT, SPLIT_INDEX
-from packaging_kit.operations.copy import choose_tag, tags_of
+from packaging_kit.oci.media_types import IMAGE_INDEX, REF_NAME, SKELETON_ARTIFACT, SPLIT_INDEX
+from packaging_kit.operations.copy import choose_tag
 from packaging_kit.operations.inputs import iter_view
 from packaging_kit.operations.pack import write_content, write_documents
 from packaging_kit.operations.places import RepositoryPlace
@@ -70,19 +73,26 @@ def convert(
     Raises:
         DocumentError: `split-too-many-fragments`; and what `unpack` raises.
         RequestError: `tag-missing`, `tag-ambiguous`.
-        StoreError: `tag-exists`, `layout-invalid`, `layout-full`.
+        StoreError: `tag-exists`, `tag-moved`, `layout-invalid`, `layout-full`; then nothing has changed.
     """
     with _open_both(source, destination, settings) as (here, there):
         descriptor = here.find(source.tag, source.digest)
         tag = (destination.tag if destination else None) or source.tag or choose_tag(here, descriptor)
         component = find_component(here, descriptor)
-        before = _referrers(here, component, descriptor)
+        inside = {entry.digest for entry in here.content_of(descriptor)}
+        if destination is None and descriptor.media_type == IMAGE_INDEX and not component.root and len(inside) > 1:
+            raise DocumentError(
+                "media-type-unexpected",
+                "it stands in an index of others, of which nothing else would be left",
+                hint="`-o PLACE` converts it elsewhere",
+            )
+        before = _referrers(here, {component.manifest.digest, descriptor.digest} | inside)
         packed = _write(component, here, there, form, settings, progress)
-        there.put([Tagged(tag, _entry(component, packed), packed.untagged)], force=force or destination is None)
-        # Only now there is an index for sure.
-        if unwanted := _unwanted(there, component, packed, tag):
-            there.put((), force=False, without=unwanted)
-        kept = there.referrers(component.manifest.digest)
+        former = descriptor if destination is None else None
+        there.change_index(lambda index: _changed(index, there, component, packed, tag, former, force=force))
+        now = {component.manifest.digest, *(Digest.of(document) for document in packed.documents)}
+        kept = _referrers(there, now)
+        stays = {entry.digest for entry in kept}
         return Converted(
             tag=tag,
             digest=packed.tagged.digest,
@@ -90,8 +100,41 @@ def convert(
             form=form if packed.root is not None else Form.WHOLE,
             whole=component.layer.blob,
             kept=kept,
-            left=tuple(entry for entry in before if entry.digest not in {known.digest for known in kept}),
+            left=tuple(entry for entry in before if entry.digest not in stays),
         )
+
+
+def _changed(
+    index: Index,
+    store: IndexedStore,
+    component: StoredComponent,
+    packed: Packed,
+    tag: str,
+    former: Descriptor | None,
+    *,
+    force: bool,
+) -> Index:
+    """`index` with the new form in it, in one step: meanwhile others may have changed what stands there.
+
+    Args:
+        former: what the tag has to name still, where it is converted in its place.
+    """
+    tagged = layout.tags(index)
+    if former is not None and (tag not in tagged or tagged[tag].digest != former.digest):
+        raise StoreError("tag-moved", f"the tag `{tag}` was moved or taken away meanwhile")
+    whole = component.manifest.digest
+    without: set[Digest] = set()
+    if not any(entry.digest == whole for name, entry in tagged.items() if name != tag):
+        # No other tag needs what belongs to another form.
+        wanted = {entry.digest for entry in packed.untagged}
+        without = {entry.digest for entry in index.manifests if _is_of_a_form(entry, whole, store)} - wanted
+    thing = Tagged(tag, _entry(component, packed), packed.untagged)
+    return layout.put(index, [thing], store.subject_of, force=force or former is not None, without=without)
+
+
+def _is_of_a_form(entry: Descriptor, whole: Digest, store: IndexedStore) -> bool:
+    is_own = REF_NAME not in entry.annotations and entry.artifact_type in _OF_A_FORM
+    return is_own and store.subject_of(entry) == whole
 
 
 @contextmanager
@@ -107,22 +150,19 @@ def _open_both(
                 yield here, there
 
 
-def _referrers(store: IndexedStore, component: StoredComponent, descriptor: Descriptor) -> tuple[Descriptor, ...]:
-    found = store.referrers(component.manifest.digest)
-    return found if descriptor.digest == component.manifest.digest else found + store.referrers(descriptor.digest)
-
-
-def _unwanted(store: IndexedStore, component: StoredComponent, packed: Packed, tag: str) -> set[Digest]:
-    """Skeletons and split indexes of another form, where no other tag names what they refer to."""
-    whole = component.manifest.digest
-    if set(tags_of(store, whole)) - {tag}:
-        return set()
-    wanted = {entry.digest for entry in packed.untagged}
-    return {
-        entry.digest
-        for entry in store.referrers(whole)
-        if entry.artifact_type in _OF_A_FORM and entry.digest not in wanted
-    }
+def _referrers(store: IndexedStore, subjects: set[Digest]) -> tuple[Descriptor, ...]:
+    """What refers to any of these, and to the skeletons and fragments beside them."""
+    found: dict[Digest, Descriptor] = {}
+    seen: set[Digest] = set()
+    pending = set(subjects)
+    while pending:
+        subject = pending.pop()
+        seen.add(subject)
+        for entry in store.referrers(subject):
+            found[entry.digest] = entry
+            if entry.artifact_type in _OF_A_FORM:
+                pending |= {entry.digest, *(child.digest for child in store.content_of(entry))} - seen
+    return tuple(found[digest] for digest in sorted(found))
 
 
 def _entry(component: StoredComponent, packed: Packed) -> Descriptor:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from packaging_kit.digest import Digest
-from packaging_kit.errors import RequestError
+from packaging_kit.errors import RequestError, StoreError
 from packaging_kit.oci.descriptor import Descriptor
+from packaging_kit.oci.layout import is_referrers_list
 from packaging_kit.oci.repository import RepositorySource
 from packaging_kit.operations.places import RepositoryPlace
 from packaging_kit.operations.progress import NO_PROGRESS, Progress
@@ -36,7 +36,7 @@ def copy(
         RequestError: `tag-ambiguous`, `tag-missing`.
         DocumentError: `document-invalid`, `document-too-large`, `media-type-unexpected`.
         ContentError: `digest-mismatch`, `size-mismatch`.
-        StoreError: `layout-invalid`, `tag-exists`, `layout-full`.
+        StoreError: `layout-invalid`, `tag-exists`, `layout-full`, `nothing-tagged`.
         UnavailableError: `io-error`.
     """
     if every_tag and (source.tag or source.digest or destination.tag):
@@ -49,7 +49,10 @@ def copy(
     ):
         with side("source"):
             if every_tag:
-                wanted = [(tag, here.find(tag)) for tag in here.tags()]
+                # What a list of referrers names comes along with what it refers to.
+                wanted = sorted((tag, entry) for tag, entry in here.tagged().items() if not is_referrers_list(entry))
+                if not wanted and here.read_index().value.manifests:
+                    raise StoreError("nothing-tagged", "the layout has entries, and none of them has a tag")
             else:
                 descriptor = here.find(source.tag, source.digest)
                 wanted = [(destination.tag or source.tag or choose_tag(here, descriptor), descriptor)]
@@ -63,14 +66,9 @@ def choose_tag(source: RepositorySource, descriptor: Descriptor) -> str:
     Raises:
         RequestError: `tag-missing`.
     """
-    tags = tags_of(source, descriptor.digest)
+    tags = [tag for tag, entry in source.tagged().items() if entry.digest == descriptor.digest]
     if len(tags) != 1:
         raise RequestError(
             "tag-missing", f"it has {len(tags)} tags, so which one it gets has to be said", hint="`oci:DIR:TAG`"
         )
     return tags[0]
-
-
-def tags_of(source: RepositorySource, digest: Digest) -> tuple[str, ...]:
-    """The tags that name `digest`."""
-    return tuple(tag for tag in source.tags() if source.find(tag).digest == digest)

@@ -68,7 +68,8 @@ def gc(place: RepositoryPlace, *, dry_run: bool = False, force: bool = False) ->
 
 def _find_reachable(store: LayoutStore, *, force: bool) -> Reachable:
     index = store.read_index().value
-    if index.manifests and not force and not layout.tags(index):
+    has_tag = any(not layout.is_referrers_list(entry) for entry in layout.tags(index).values())
+    if index.manifests and not force and not has_tag:
         raise StoreError(
             "nothing-tagged", "the layout has entries and no tag, so everything would go", hint="`--force` sweeps it"
         )

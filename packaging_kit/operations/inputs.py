@@ -68,7 +68,7 @@ def open_chunks(source: Input) -> Iterator[tuple[Chunk | None, Iterator[bytes]]]
     with io_errors(path):
         file = open(path, "rb", buffering=0)  # noqa: SIM115, PTH123 - closed below, read errors are translated
     with file:
-        before = os.fstat(file.fileno())
+        before = _status(file, path)
         if not stat.S_ISREG(before.st_mode):
             yield None, _iter_stream(file, path)
             return
@@ -80,9 +80,14 @@ def open_chunks(source: Input) -> Iterator[tuple[Chunk | None, Iterator[bytes]]]
         with io_errors(path):
             view = map_file(file, before.st_size)
         yield view, iter_view(view)
-        after = os.fstat(file.fileno())
+        after = _status(file, path)
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise UnavailableError("input-changed", f"`{path}` changed while it was read")
+
+
+def _status(file: BinaryIO, path: Path) -> os.stat_result:
+    with io_errors(path):
+        return os.fstat(file.fileno())
 
 
 @contextmanager

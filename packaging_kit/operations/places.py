@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 from packaging_kit.digest import Digest
 from packaging_kit.errors import NotFoundError, RequestError
 from packaging_kit.oci.reference import check_tag
-from packaging_kit.stores.files import io_errors
+from packaging_kit.stores.files import io_errors, is_file, is_folder, is_there
 from packaging_kit.stores.layout import is_layout
 
 _DIGEST_LIKE = re.compile(r"sha[0-9]+:", re.IGNORECASE)
@@ -88,13 +89,13 @@ def parse_source(text: str) -> Place:
     if text == "-":
         return FilePlace(text)
     path = _path(text)
-    with io_errors(path):
-        if path.is_dir():
+    with _looking_at(path):
+        if is_folder(path):
             return LayoutPlace(folder=path)
-        is_there = path.exists()
+        is_something = is_there(path, follow_links=True)
     if text.endswith(_ARCHIVE):
         return ArchivePlace(file=path)
-    if is_there:
+    if is_something:
         return FilePlace(text)
     if (inside := _inside_of(text)) is not None:
         return inside
@@ -118,8 +119,8 @@ def parse_repository(text: str) -> RepositoryPlace:
     """
     place = parse_source(text)
     if isinstance(place, FilePlace):
-        with io_errors(Path(text)):
-            if text != "-" and not Path(text).exists():
+        with _looking_at(Path(text)):
+            if text != "-" and not is_there(text, follow_links=True):
                 raise NotFoundError("not-found", f"`{text}` is not there", hint="`oci:DIR:TAG`")
         raise RequestError("place-unclear", f"`{text}` is a file, not a layout", hint="`oci:DIR:TAG`")
     return place
@@ -136,8 +137,8 @@ def parse_output(text: str) -> RepositoryPlace:
     place = _parse_prefixed(text)
     if place is None:
         path = _path(text)
-        with io_errors(path):
-            is_archive = text.endswith(_ARCHIVE) and not path.is_dir()
+        with _looking_at(path):
+            is_archive = text.endswith(_ARCHIVE) and not is_folder(path)
         place = ArchivePlace(file=path) if is_archive else LayoutPlace(folder=path)
     return _writable(place)
 
@@ -146,9 +147,9 @@ def parse_destination(text: str) -> RepositoryPlace:
     """The place that is copied to: as `parse_output` reads it, and `PATH:TAG` where the path is there already."""
     place = _parse_prefixed(text)
     if place is None:
-        with io_errors(Path(text)):
-            is_there = Path(text).exists()
-        place = None if is_there else _inside_of(text)
+        with _looking_at(_path(text)):
+            is_plain = is_there(text, follow_links=True)
+        place = None if is_plain else _inside_of(text)
     return parse_output(text) if place is None else _writable(place)
 
 
@@ -199,11 +200,11 @@ def _inside_of(text: str) -> RepositoryPlace | None:
     """`PATH:TAG` or `PATH@DIGEST` where the path is a layout or an archive that exists."""
     for reading in _readings(text):
         path = Path(reading.path)
-        with io_errors(path):
-            if reading.path.endswith(_ARCHIVE) and path.is_file():
+        with _looking_at(path):
+            if reading.path.endswith(_ARCHIVE) and is_file(path):
                 return ArchivePlace(**reading.fields("file"))
-        if is_layout(path):
-            return LayoutPlace(**reading.fields("folder"))
+            if is_layout(path):
+                return LayoutPlace(**reading.fields("folder"))
     return None
 
 
@@ -211,10 +212,25 @@ def _split(text: str, name: str) -> dict[str, Any]:
     """`PATH`, `PATH:TAG` or `PATH@DIGEST` as fields; a path that exists may have such characters in its name."""
     *inside, plain = _readings(text)
     for reading in (plain, *inside):
-        with io_errors(Path(reading.path)):
-            if Path(reading.path).exists():
+        with _looking_at(Path(reading.path)):
+            if is_there(Path(reading.path), follow_links=True):
                 return reading.fields(name)
     return (*inside, plain)[0].fields(name)
+
+
+@contextmanager
+def _looking_at(path: Path) -> Iterator[None]:
+    """Translate what comes of names that the system does not take.
+
+    Raises:
+        RequestError: `place-unclear`, for a null character, and what its encoding of names does not have.
+        UnavailableError: `io-error`.
+    """
+    try:
+        with io_errors(path):
+            yield
+    except ValueError as exc:
+        raise RequestError("place-unclear", f"`{str(path)!a}` can't be the name of anything") from exc
 
 
 def _path(text: str) -> Path:

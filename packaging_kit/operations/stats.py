@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from packaging_kit.artifact.composition import Composition, read_composition
 from packaging_kit.artifact.unpack import find_component
 from packaging_kit.digest import Digest
-from packaging_kit.errors import PackagingKitError
+from packaging_kit.errors import PackagingKitError, WasmFormatError
 from packaging_kit.oci import layout
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.media_types import SKELETON_ARTIFACT
@@ -148,7 +148,7 @@ def _iter_named(place: RepositoryPlace, store: IndexedStore) -> Iterator[tuple[s
     if place.tag is not None or place.digest is not None:
         yield str(place), store.find(place.tag, place.digest)
         return
-    tagged = layout.tags(store.read_index().value)
+    tagged = store.tagged()
     for tag in sorted(tagged):
         if not layout.is_referrers_list(tagged[tag]):
             yield str(with_tag(place, tag)), tagged[tag]
@@ -163,7 +163,7 @@ def _read_composition(name: str, entry: Descriptor, store: IndexedStore, setting
         with FileScratch(settings.temporary) as scratch:
             return read_composition(component, wanted, store, scratch)
     except PackagingKitError as exc:
-        if exc.code in _OF_OTHERS:
+        if exc.code in _OF_OTHERS or isinstance(exc, WasmFormatError):
             return None
         exc.subject = name
         raise

@@ -20,8 +20,7 @@ def untag(place: RepositoryPlace, settings: Settings) -> Digest:
     """
     if place.tag is None:
         raise RequestError("tag-missing", "which tag is to go is not said", hint=f"`{with_tag(place, 'TAG')}`")
-    with open_source(place, settings) as store:
-        digest = store.find(place.tag).digest
-    with open_sink(place, settings) as sink:
-        sink.remove_tags((place.tag,))
-    return digest
+    with open_source(place, settings):
+        pass  # which is to be there: nothing new is made
+    with open_sink(place, settings) as store:
+        return store.remove_tags((place.tag,))[place.tag].digest

@@ -122,7 +122,7 @@ class _Work:
     settings: Settings
     found: list[tuple[Blob | None, str, PackagingKitError]] = field(default_factory=list)
     _said: set[Blob | None] = field(default_factory=set)  # what `found` is about
-    _blobs: dict[Digest, list[Blob]] = field(default_factory=dict)  # by digest, with every size that is stated
+    _blobs: dict[Digest, dict[Blob, None]] = field(default_factory=dict)  # with every size that is stated
     _names: dict[Digest, tuple[Digest, ...]] = field(default_factory=dict)  # what each document names
     _artifact_types: dict[Digest, str | None] = field(default_factory=dict)
     _unread: set[Digest] = field(default_factory=set)  # documents
@@ -148,7 +148,7 @@ class _Work:
                 steps.append(_Step(entry, f"manifests[{number}]"))
             except DocumentError as exc:
                 self._say(entry.blob, f"index.json manifests[{number}]", exc)
-                self._blobs.setdefault(entry.digest, []).append(entry.blob)
+                self._blobs.setdefault(entry.digest, {})[entry.blob] = None
                 self._unread.add(entry.digest)
         return steps
 
@@ -162,8 +162,7 @@ class _Work:
             key = (descriptor.blob, descriptor.media_type)
             if key not in seen:
                 seen.add(key)
-                known = self._blobs.setdefault(descriptor.digest, [])
-                known += [] if descriptor.blob in known else [descriptor.blob]
+                self._blobs.setdefault(descriptor.digest, {})[descriptor.blob] = None
                 links = self._look(step)
                 if links is not None:
                     pending += self._next_steps(step, links, with_referrers=with_referrers)[::-1]
@@ -204,7 +203,7 @@ class _Work:
         return Verification(
             tags=sum(len(tags) for blob, tags in tagged.items() if blob.digest in self._blobs),
             blobs=len(self._blobs),
-            size=sum(known[0].size for known in self._blobs.values()),
+            size=sum(next(iter(known)).size for known in self._blobs.values()),
             components=len(self._checks),
             problems=tuple(
                 Problem(code=error.code, where=where, message=str(error), tags=self._touched(blob, tagged))
@@ -305,9 +304,9 @@ class _Work:
             found |= more
         return found
 
-    def _subject_of(self, blob: Blob) -> list[Blob]:
+    def _subject_of(self, blob: Blob) -> Iterable[Blob]:
         subject = self._subjects.get(blob)
-        return [] if subject is None else self._blobs.get(subject, [])
+        return () if subject is None else self._blobs.get(subject, ())
 
     def _touched(self, blob: Blob | None, tagged: Mapping[Blob, list[str]]) -> tuple[str, ...]:
         """The tags from which a blob is reached, or whose things it refers to; all of them for the index itself."""

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from packaging_kit.blobs import Blob, Chunk, check_blob, check_size
 from packaging_kit.digest import Digest, SideHasher
 from packaging_kit.document import Document
-from packaging_kit.errors import ContentError, DocumentError, NotFoundError, RequestError, StoreError
+from packaging_kit.errors import ContentError, DocumentError, NotFoundError, RequestError, StoreError, UnavailableError
 from packaging_kit.limits import CHUNK_SIZE, MAX_LAYOUT_INDEX_ENTRIES, MAX_LAYOUT_INDEX_SIZE
 from packaging_kit.oci.index import Index, parse_index
 from packaging_kit.oci.layout import LAYOUT_FILE
 from packaging_kit.stores import tar
 from packaging_kit.stores.files import AtomicFile, io_errors, make_folder, open_plain, read_at, sync_folder
 from packaging_kit.stores.indexed import IndexedStore, check_index_size
-from packaging_kit.stores.layout import check_layout_file
-from packaging_kit.stores.locks import HAS_FLOCK, close, folder_lock, sweep
+from packaging_kit.stores.layout import check_layout_file, hold
+from packaging_kit.stores.locks import HAS_FLOCK, close, sweep
 from packaging_kit.stores.scratch import FileScratch
 from packaging_kit.stores.tar import Member
 
@@ -51,6 +51,7 @@ class ArchiveStore(IndexedStore):
         self._members: dict[str, Member] = {}
         self._scratch = scratch
         self._waiting: dict[Digest, tuple[int, int]] = {}
+        self._relied_on: set[Blob] = set()
         try:
             self._open()
         except NotFoundError:
@@ -96,6 +97,7 @@ class ArchiveStore(IndexedStore):
 
     def write_blob(self, chunks: Iterable[Chunk], expected: Blob | None = None) -> Blob:
         if expected is not None and self.holds_blob(expected):
+            self._relied_on.add(expected)
             return expected
         algorithm = "sha256" if expected is None else expected.digest.algorithm
         start: int | None = None
@@ -129,17 +131,21 @@ class ArchiveStore(IndexedStore):
     def change_index(self, change: Callable[[Index], Index]) -> None:
         folder = self.file.parent
         make_folder(folder)
-        with io_errors(folder):
-            lock = folder_lock(folder)
-            lock.__enter__()
-        try:
+        with ExitStack() as lock:
+            hold(lock, folder)
             with suppress(NotFoundError):
                 self._open()  # another process may have replaced it
+            self._check_relied_on()
             index = Index(manifests=()) if self._descriptor is None else self.load_index().value
             self._write(change(index).to_document(), folder)
             self._open()
-        finally:
-            lock.__exit__(None, None, None)
+
+    def _check_relied_on(self) -> None:
+        """Refuse to name what was not written because it was there, where it is there no longer."""
+        held = set(self.iter_blobs())
+        for blob in self._relied_on:
+            if blob not in held:
+                raise UnavailableError("input-changed", f"`{self.file}` was replaced, and lacks what was in it before")
 
     def _write(self, index: Document[Index], folder: Path) -> None:
         check_index_size(index, f"{_INDEX} in {self.file}")
@@ -159,6 +165,7 @@ class ArchiveStore(IndexedStore):
             file.publish(self.file)
         sync_folder(folder)
         self._waiting.clear()
+        self._relied_on.clear()
 
     def _iter_content(self, index: Document[Index]) -> Iterator[tuple[str, int, Iterable[Chunk]]]:
         """Name, size and bytes of what the new archive holds; of the old one all but its index."""

@@ -35,11 +35,13 @@ class ExplodedFolder(BlobFolder):
         raise StoreError("layout-invalid", f"`{self.root_path}` holds no digest and newline")
 
     def check_root(self, root: Digest) -> None:
-        """Refuse a folder that holds another component.
+        """Refuse a folder that holds another component, or an OCI layout.
 
         Raises:
             StoreError: `output-exists`.
         """
+        if (self.folder / "oci-layout").exists() or (self.folder / "index.json").exists():
+            raise StoreError("output-exists", f"`{self.folder}` is an OCI layout, which would be swept of fragments")
         try:
             other = self.read_root()
         except NotFoundError:

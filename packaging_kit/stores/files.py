@@ -148,8 +148,13 @@ def is_link(path: StrPath) -> bool:
 
 def _mode(ask: Callable[[StrPath], os.stat_result], path: StrPath) -> int | None:
     """What `path` is; `None` for nothing."""
+    status = _status(ask, path)
+    return None if status is None else status.st_mode
+
+
+def _status(ask: Callable[[StrPath], os.stat_result], path: StrPath) -> os.stat_result | None:
     try:
-        return ask(path).st_mode
+        return ask(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
 
@@ -234,11 +239,18 @@ class AtomicFile:
             if not HAS_FLOCK:
                 self._close()  # Windows renames no file that is open; elsewhere its lock keeps it from being swept
             if replace:
+                self._take_mode_of(path)
                 os.replace(self._path, path)
             elif not _link(self._path, path):
                 raise StoreError("output-exists", f"`{path}` exists", hint="`--force` replaces it")
             self._is_published = True
             self._close()
+
+    def _take_mode_of(self, path: StrPath) -> None:
+        """What only some may read stays so when it is replaced."""
+        status = _status(os.lstat, path)
+        if status is not None and stat.S_ISREG(status.st_mode) and self._is_open and hasattr(os, "fchmod"):
+            os.fchmod(self._descriptor, stat.S_IMODE(status.st_mode))
 
     def _close(self) -> None:
         if self._is_open:

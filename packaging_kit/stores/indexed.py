@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
+from packaging_kit.artifact.graph import read_node
 from packaging_kit.blobs import Blob
 from packaging_kit.digest import Digest
 from packaging_kit.document import Document
-from packaging_kit.errors import NotFoundError, PackagingKitError, StoreError
+from packaging_kit.errors import ContentError, DocumentError, NotFoundError, StoreError
 from packaging_kit.limits import MAX_LAYOUT_INDEX_ENTRIES, MAX_LAYOUT_INDEX_SIZE
 from packaging_kit.oci import layout
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.index import Index
-from packaging_kit.oci.links import is_document, read_links
+from packaging_kit.oci.links import Links
 from packaging_kit.oci.media_types import INDEXES
 from packaging_kit.oci.repository import RepositorySink, RepositorySource
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Seen:
     """An index as it was read, and what was worked out from it."""
 
     version: Hashable
     index: Document[Index]
-    referrers: dict[Digest, list[Descriptor]] | None = field(default=None)
+    tagged: Mapping[str, Descriptor]
+    referrers: dict[Digest, list[Descriptor]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    """What a document says of itself, which never changes under its digest."""
+
+    subject: Digest | None
+    artifact_type: str | None
 
 
 class IndexedStore(RepositorySource, RepositorySink):
     """A repository whose names stand in an `index.json`."""
 
     _seen: _Seen | None = None
+    _references: dict[tuple[Blob, str], _Reference] | None = None
 
     @abstractmethod
     def index_version(self) -> Hashable:
@@ -47,7 +59,12 @@ class IndexedStore(RepositorySource, RepositorySink):
 
     @abstractmethod
     def change_index(self, change: Callable[[Index], Index]) -> None:
-        """Replace the index by what `change` makes of it, all at once; nobody else changes it in between."""
+        """Replace the index by what `change` makes of it, all at once; nobody else changes it in between.
+
+        Raises:
+            StoreError: `layout-invalid`, `layout-full`; then nothing has changed.
+            UnavailableError: `io-error`.
+        """
 
     @abstractmethod
     def iter_blobs(self) -> Iterator[Blob]:
@@ -61,8 +78,8 @@ class IndexedStore(RepositorySource, RepositorySink):
         index = self.read_index().value
         return layout.find(index, tag) if digest is None else self._find_digest(index, digest)
 
-    def tags(self) -> tuple[str, ...]:
-        return tuple(sorted(layout.tags(self.read_index().value)))
+    def tagged(self) -> Mapping[str, Descriptor]:
+        return self._look().tagged
 
     def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
         seen = self._look()
@@ -71,40 +88,36 @@ class IndexedStore(RepositorySource, RepositorySink):
         found = {entry.digest: entry for entry in seen.referrers.get(subject, ())}
         return tuple(found[digest] for digest in sorted(found))
 
-    def put(self, things: Iterable[layout.Tagged], *, force: bool, without: Collection[Digest] = ()) -> None:
-        """Name things whose blobs were all written.
-
-        Args:
-            without: digests of untagged entries that go.
-
-        Raises:
-            StoreError: `tag-exists`, `layout-full`; then nothing has changed.
-        """
+    def put(self, things: Iterable[layout.Tagged], *, force: bool) -> None:
         named = tuple(things)
-        self.change_index(lambda index: layout.put(index, named, self.subject_of, force=force, without=without))
+        self.change_index(lambda index: layout.put(index, named, self.subject_of, force=force))
 
-    def remove_tags(self, tags: Collection[str]) -> None:
-        """Take tags away; what they named stays until it is swept.
+    def remove_tags(self, tags: Collection[str]) -> Mapping[str, Descriptor]:
+        """Take tags away; returns what they named, which stays until it is swept.
 
         Raises:
             NotFoundError: `not-found`; then nothing has changed.
         """
-        self.change_index(lambda index: layout.remove_tags(index, tags, self.subject_of))
+        removed: dict[str, Descriptor] = {}
+
+        def change(index: Index) -> Index:
+            changed = layout.remove_tags(index, tags, self.subject_of)
+            removed.update({tag: entry for tag, entry in layout.tags(index).items() if tag in tags})
+            return changed
+
+        self.change_index(change)
+        return removed
 
     def subject_of(self, entry: Descriptor) -> Digest | None:
-        """What an entry refers to; `None` where it can't be read, which is for `verify` to report."""
-        if not is_document(entry.media_type):
-            return None
-        try:
-            links = read_links(self.read_blob(entry.digest, size=entry.size), entry.media_type)
-        except PackagingKitError:
-            return None
-        return None if links.subject is None else links.subject.digest
+        """What an entry refers to; `None` where it is damaged or missing, which is for `verify` to report."""
+        reference = self._reference(entry)
+        return None if reference is None else reference.subject
 
     def _look(self) -> _Seen:
         version = self.index_version()
         if self._seen is None or self._seen.version != version:
-            self._seen = _Seen(version, self.load_index())
+            index = self.load_index()
+            self._seen = _Seen(version=version, index=index, tagged=MappingProxyType(layout.tags(index.value)))
         return self._seen
 
     def _find_digest(self, index: Index, digest: Digest) -> Descriptor:
@@ -119,7 +132,7 @@ class IndexedStore(RepositorySource, RepositorySink):
             if outer.media_type not in INDEXES or outer.digest in seen:
                 continue
             seen.add(outer.digest)
-            inner = self._listed(outer)  # what is damaged elsewhere is in nobody's way here
+            inner = self.content_of(outer)  # what is damaged elsewhere is in nobody's way here
             for entry in inner:
                 if entry.digest == digest:
                     return entry
@@ -129,29 +142,36 @@ class IndexedStore(RepositorySource, RepositorySink):
     def _read_referrers(self, index: Index) -> dict[Digest, list[Descriptor]]:
         found: dict[Digest, list[Descriptor]] = {}
         for entry in index.manifests:
-            for candidate in self._listed(entry) if layout.is_referrers_list(entry) else (entry,):
-                self._add_referrer(candidate, found)
+            for candidate in self.content_of(entry) if layout.is_referrers_list(entry) else (entry,):
+                reference = self._reference(candidate)
+                if reference is not None and reference.subject is not None:
+                    plain = replace(candidate, annotations={}, others={}, artifact_type=reference.artifact_type)
+                    found.setdefault(reference.subject, []).append(plain)
         return found
 
-    def _listed(self, entry: Descriptor) -> tuple[Descriptor, ...]:
-        try:
-            return read_links(self.read_blob(entry.digest, size=entry.size), entry.media_type).content
-        except PackagingKitError:
-            return ()
+    def content_of(self, entry: Descriptor) -> tuple[Descriptor, ...]:
+        """What a document names; nothing for what is none, and what is damaged or missing."""
+        links = self._links(entry)
+        return () if links is None else links.content
 
-    def _add_referrer(self, entry: Descriptor, found: dict[Digest, list[Descriptor]]) -> None:
+    def _reference(self, entry: Descriptor) -> _Reference | None:
+        if self._references is None:
+            self._references = {}
+        key = (entry.blob, entry.media_type)
+        if key not in self._references:
+            links = self._links(entry)
+            if links is None:
+                return None  # and looked at again, since it may be put right
+            subject = None if links.subject is None else links.subject.digest
+            self._references[key] = _Reference(subject, links.artifact_type)
+        return self._references[key]
+
+    def _links(self, entry: Descriptor) -> Links | None:
+        """What a document names; `None` for what is none, and what is damaged or missing."""
         try:
-            links = read_links(self.read_blob(entry.digest, size=entry.size), entry.media_type)
-        except PackagingKitError:
-            return
-        if links.subject is not None:
-            plain = Descriptor(
-                media_type=entry.media_type,
-                digest=entry.digest,
-                size=entry.size,
-                artifact_type=links.artifact_type,
-            )
-            found.setdefault(links.subject.digest, []).append(plain)
+            return read_node(self, entry).links
+        except (DocumentError, NotFoundError, ContentError):
+            return None
 
 
 def check_index_size(document: Document[Index], name: str) -> None:

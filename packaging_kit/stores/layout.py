@@ -105,6 +105,8 @@ class LayoutStore(BlobFolder, IndexedStore):
                     raise StoreError("layout-invalid", f"`{folder}` is not a folder")
                 # A writer that did not get to the end leaves blobs, and an index where only `oci-layout` is missing.
                 others = {path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY_PREFIX)}
+                if "oci-layout" in others:
+                    return cls.open(folder)  # another writer was first, a moment ago
                 if others not in (set(), {"blobs"}, {"blobs", "index.json"}):
                     raise StoreError("layout-invalid", f"`{folder}` is not empty and is not an OCI layout")
         return cls(folder)
@@ -129,16 +131,14 @@ class LayoutStore(BlobFolder, IndexedStore):
             raise StoreError("layout-invalid", f"`{self.index_path}`: {exc}") from exc
 
     def write_blob(self, chunks: Iterable[Chunk], expected: Blob | None = None) -> Blob:
-        if self._locks is not None:
-            self._join_writers(self._locks)
+        self._join_writers()
         return super().write_blob(chunks, expected)
 
     def change_index(self, change: Callable[[Index], Index]) -> None:
         with self.writing():
-            if self._locks is not None:
-                self._join_writers(self._locks)
+            self._join_writers()
             with ExitStack() as lock:
-                _enter(lock, self.folder, shared=False)
+                hold(lock, self.folder)
                 self._replace_index(change)
 
     @contextmanager
@@ -165,10 +165,12 @@ class LayoutStore(BlobFolder, IndexedStore):
         Raises:
             UnavailableError: `io-error`.
         """
+        if self._locks is not None:
+            raise RuntimeError("whoever writes can't wait for those who write")
         with self.writing(), ExitStack() as locks:
             self._make_folder(self._content)
-            _enter(locks, self._content.parent, shared=False)
-            _enter(locks, self._content, shared=False)
+            hold(locks, self._content.parent)
+            hold(locks, self._content)
             self._has_joined = True
             yield
 
@@ -181,18 +183,19 @@ class LayoutStore(BlobFolder, IndexedStore):
     def _content(self) -> Path:
         return self.folder / "blobs" / "sha256"
 
-    def _join_writers(self, locks: ExitStack) -> None:
-        if self._has_joined:
+    def _join_writers(self) -> None:
+        """Have the content lock from now on, inside `writing`."""
+        if self._locks is None or self._has_joined:
             return
         self._make_folder(self._content)
         with ExitStack() as gate:
-            _enter(gate, self._content.parent, shared=False)
-            _enter(locks, self._content, shared=True)
+            hold(gate, self._content.parent)
+            hold(self._locks, self._content, shared=True)
         self._has_joined = True
 
     def _replace_index(self, change: Callable[[Index], Index]) -> None:
         with io_errors(self.index_path):
-            is_new = not is_there(self.index_path)
+            is_new = not is_there(self.index_path) and not is_layout(self.folder)
         old = None if is_new else self.load_index()
         changed = change(Index(manifests=()) if old is None else old.value).to_document()
         check_index_size(changed, str(self.index_path))
@@ -205,7 +208,12 @@ class LayoutStore(BlobFolder, IndexedStore):
             write_file(self.folder / "oci-layout", layout.LAYOUT_FILE)
 
 
-def _enter(locks: ExitStack, folder: Path, *, shared: bool) -> None:
+def hold(locks: ExitStack, folder: Path, *, shared: bool = False) -> None:
+    """Wait for the lock on `folder`, and hold it until `locks` ends.
+
+    Raises:
+        UnavailableError: `io-error`.
+    """
     with io_errors(folder):
         locks.enter_context(folder_lock(folder, shared=shared))
 

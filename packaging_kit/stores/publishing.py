@@ -37,12 +37,14 @@ class Publisher:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         # What was handed over is complete, and harms nobody under its name.
         for _thread in self._threads:
             self._queue.put(None)
         for thread in self._threads:
             thread.join()
+        if error is None:
+            self._check()
 
     def publish(self, file: AtomicFile, path: str, blob: Blob) -> None:
         """Take over `file`, and publish it under `path`, the place of `blob`."""

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from packaging_kit.artifact.graph import Node, Seen, iter_contained
-from packaging_kit.blobs import Blob, Chunk
+from packaging_kit.artifact.graph import Node, iter_contained, read_node
+from packaging_kit.blobs import Blob, BlobSource, Chunk
 from packaging_kit.digest import Digest
-from packaging_kit.errors import PackagingKitError
+from packaging_kit.errors import DocumentError, PackagingKitError
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.layout import Tagged
+from packaging_kit.oci.links import check_entry
 from packaging_kit.oci.media_types import SKELETON_ARTIFACT, WHOLE_MANIFEST
 from packaging_kit.oci.repository import RepositorySink, RepositorySource
 
@@ -54,14 +55,17 @@ def copy(
     Raises:
         PackagingKitError: as source and sink raise; `side` says which of them it was.
     """
-    work = _Copy(source, sink, referrers, on_bytes)
+    work = _Copy(source=source, sink=sink, all_referrers=referrers, on_bytes=on_bytes)
+    with side("source"):
+        for tag, descriptor in wanted:
+            _check_walkable(tag, descriptor)
     with side("destination"), sink.writing():
         things = [Tagged(tag, *work.copy_thing(descriptor)) for tag, descriptor in wanted]
         sink.put(things, force=force)
     return Copied(things=tuple(things), written=tuple(work.written), held=tuple(work.held))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Copy:
     source: RepositorySource
     sink: RepositorySink
@@ -70,6 +74,7 @@ class _Copy:
     written: list[Blob] = field(default_factory=list)
     held: list[Blob] = field(default_factory=list)
     _done: set[Blob] = field(default_factory=set)
+    _nodes: dict[tuple[Blob, str], Node] = field(default_factory=dict)  # without the bytes
 
     def copy_thing(self, descriptor: Descriptor) -> tuple[Descriptor, tuple[Descriptor, ...]]:
         """Copy one thing and what is attached to it; their entries in an index."""
@@ -86,9 +91,8 @@ class _Copy:
         """Copy what belongs to `descriptor`; its entry in an index, and what refers to any part of it."""
         entry = _plain(descriptor)
         referrers: list[Descriptor] = []
-        # What another thing contains too was copied with it, but what is attached to it belongs to both.
-        seen: Seen = set()
-        for node in self._iter_source(descriptor, seen):
+        for node in self._iter_source(descriptor):
+            # What another thing contains too was copied with it, but what is attached to it belongs to both.
             if node.descriptor.blob not in self._done:
                 self._copy_blob(node)
                 self._done.add(node.descriptor.blob)
@@ -98,7 +102,7 @@ class _Copy:
         return entry, referrers
 
     def _copy_blob(self, node: Node) -> None:
-        # The sink is asked by writing: only what is written is safe from a sweep, and what it holds it leaves unread.
+        # Not `holds_blob`: only what is written is safe from a sweep. Who holds it already takes no chunks.
         blob = node.descriptor.blob
         chunks = _Chunks(self._iter_source_blob(blob) if node.raw is None else (node.raw,))
         self.sink.write_blob(chunks, blob)
@@ -106,14 +110,23 @@ class _Copy:
         if self.on_bytes is not None:
             self.on_bytes(blob.size)
 
-    def _iter_source(self, descriptor: Descriptor, seen: Seen) -> Iterator[Node]:
-        nodes = iter_contained(self.source, descriptor, seen)
+    def _iter_source(self, descriptor: Descriptor) -> Iterator[Node]:
+        nodes = iter_contained(self.source, descriptor, read=self._read)
         while True:
             with side("source"):
                 node = next(nodes, None)
             if node is None:
                 return
             yield node
+
+    def _read(self, source: BlobSource, descriptor: Descriptor) -> Node:
+        """A node; a document that belongs to many things is read once."""
+        key = (descriptor.blob, descriptor.media_type)
+        if key in self._nodes:
+            return self._nodes[key]
+        node = read_node(source, descriptor)
+        self._nodes[key] = replace(node, raw=None)
+        return node
 
     def _iter_source_blob(self, blob: Blob) -> Iterator[bytes]:
         with side("source"):
@@ -139,6 +152,15 @@ class _Chunks:
     def __iter__(self) -> Iterator[Chunk]:
         self.were_taken = True
         return iter(self._chunks)
+
+
+def _check_walkable(tag: str, descriptor: Descriptor) -> None:
+    """Refuse what nobody could follow: the copy would lack what it contains."""
+    try:
+        check_entry(descriptor)
+    except DocumentError as exc:
+        exc.subject = tag
+        raise
 
 
 def _plain(descriptor: Descriptor) -> Descriptor:

@@ -27,7 +27,12 @@ SLICE = 2
 """Crashes of each command."""
 
 # More than 16 MiB in one blob: it is flushed by a thread while it is written.
-FLUSHED = replace(PACK_NEW, name="pack what is flushed while it is written", size=6_000_000)
+FLUSHED = replace(
+    PACK_NEW,
+    name="pack what is flushed while it is written",
+    command="pack app.wasm -o a/layout --form whole",
+    size=6_000_000,
+)
 FLUSHED_POINTS = 12
 
 

@@ -114,6 +114,16 @@ class Model:
     def referrers(self, subject: str) -> dict[str, tuple[Entry, str]]:
         return {digest: known for digest, known in self.untagged.items() if known[1] == subject}
 
+    def attached(self, subjects: set[str]) -> set[str]:
+        """What refers to any of these, and to skeletons and split indexes that do."""
+        found: set[str] = set()
+        pending = set(subjects)
+        while pending:
+            for digest, (entry, _) in self.referrers(pending.pop()).items():
+                found.add(digest)
+                pending |= {digest} if entry["artifactType"] in OWN else set()
+        return found
+
     def reached_from(self, tag: str) -> dict[str, tuple[Entry, str]]:
         """The referrers of what a tag names and of the whole artifact, which every form contains, and theirs."""
         artifact, entry = self.tags[tag]
@@ -223,12 +233,12 @@ class Steps:
         without: set[str] = set()
         if not self.model.tags_of(whole) - {tag}:
             without = {d for d, (entry, _) in referrers.items() if entry["artifactType"] in OWN} - added.keys()
+        attached = self.model.attached({whole, before["digest"]})
         converted = packaging_kit.convert(self.at(tag), form, Settings())
         self.model.put(tag, artifact, artifact.tagged[form], added, without)
-        kept = self.model.referrers(whole).keys()
-        referrers |= self.model.referrers(before["digest"])
+        kept = self.model.attached({whole, artifact.tagged[form]["digest"], *added})
         assert {entry.digest.value for entry in converted.kept} == kept
-        assert {entry.digest.value for entry in converted.left} == referrers.keys() - kept
+        assert {entry.digest.value for entry in converted.left} == attached - kept
 
     def attach(self) -> None:
         """Someone else signs something: writes a manifest with a subject, and an entry without a tag."""

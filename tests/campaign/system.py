@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -147,7 +147,7 @@ class Watch:
 
 @contextmanager
 def watching(folder: Path, observer: Observer) -> Iterator[Watch]:
-    """Tell `observer` of every operation below `folder`; at the end, what was left open is closed."""
+    """Tell `observer` of every operation below `folder`."""
     watch = Watch(folder=folder, observer=observer)
     hooks = threading.excepthook, sys.unraisablehook
     with ExitStack() as patches:
@@ -161,9 +161,6 @@ def watching(folder: Path, observer: Observer) -> Iterator[Watch]:
         finally:
             patches.close()
             threading.excepthook, sys.unraisablehook = hooks
-            for descriptor in watch.opened:
-                with suppress(OSError):
-                    os.close(descriptor)
 
 
 def _stand_ins(watch: Watch) -> Iterator[tuple[Any, str, Call]]:
