@@ -33,17 +33,17 @@ class Recorder:
 
 
 def write(path: Path, data: bytes, *, is_flushed: bool) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
-    os.write(descriptor, data)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT)
+    os.write(handle, data)
     if is_flushed:
-        os.fsync(descriptor)
-    os.close(descriptor)
+        os.fsync(handle)
+    os.close(handle)
 
 
 def flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
+    handle = os.open(folder, os.O_RDONLY)
+    os.fsync(handle)
+    os.close(handle)
 
 
 def test_command_that_dies_leaves_the_old_state_or_the_new_one_whatever_the_disk_loses(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from packaging_kit.oci.media_types import (
 )
 from packaging_kit.operations.places import RepositoryPlace
 from packaging_kit.operations.progress import Progress
-from packaging_kit.stores.files import AtomicFile
+from packaging_kit.stores.atomic import AtomicFile
 from tests.layouts import Entry, HandMade, blob_path, entries, read_document, tagged
 from tests.repositories import SETTINGS, files, pack, sample
 

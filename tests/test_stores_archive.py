@@ -320,7 +320,7 @@ def test_archive_is_added_to_where_no_open_file_can_be_replaced(
 
     monkeypatch.setattr(os, "replace", replace_as_windows_does)
     monkeypatch.setattr("packaging_kit.stores.archive.HAS_FLOCK", False)
-    monkeypatch.setattr("packaging_kit.stores.files.HAS_FLOCK", False)
+    monkeypatch.setattr("packaging_kit.stores.atomic.HAS_FLOCK", False)
     fill(store, "b")
 
     assert (store.tags(), names_in(tmp_path)) == (("v-a", "v-b"), ["a.tar"])

@@ -12,14 +12,8 @@ from hypothesis import strategies as st
 
 from packaging_kit.blobs import MemoryScratch, Scratch
 from packaging_kit.errors import NotFoundError, StoreError, UnavailableError
-from packaging_kit.stores.files import (
-    AtomicFile,
-    io_errors,
-    iter_plain,
-    make_folder,
-    plain_size,
-    write_file,
-)
+from packaging_kit.stores.atomic import AtomicFile, write_file
+from packaging_kit.stores.files import io_errors, iter_plain, make_folder, plain_size
 from packaging_kit.stores.locks import TEMPORARY_PREFIX
 from packaging_kit.stores.scratch import FileScratch, private_copy
 

@@ -21,7 +21,7 @@ from packaging_kit.oci.index import Index
 from packaging_kit.oci.layout import Tagged
 from packaging_kit.operations.gc import gc
 from packaging_kit.operations.places import LayoutPlace
-from packaging_kit.stores.files import AtomicFile, write_file
+from packaging_kit.stores.atomic import AtomicFile, write_file
 from packaging_kit.stores.layout import LayoutStore, is_layout
 from packaging_kit.stores.locks import LOCK_FILE, TEMPORARY_PREFIX, folder_lock, sweep
 from tests.conftest import REPOSITORY
@@ -425,7 +425,7 @@ def test_file_that_is_being_written_is_not_swept(tmp_path: Path) -> None:
 
 
 def test_file_that_a_killed_process_was_writing_is_swept(tmp_path: Path) -> None:
-    script = "import os, pathlib, sys; from packaging_kit.stores.files import AtomicFile; " + (
+    script = "import os, pathlib, sys; from packaging_kit.stores.atomic import AtomicFile; " + (
         "AtomicFile(pathlib.Path(sys.argv[1])).write(b'half'); print('written', flush=True); input()"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from packaging_kit.artifact.graph import Reachable, find_reachable
 from packaging_kit.blobs import Blob
 from packaging_kit.digest import Digest
-from packaging_kit.errors import PackagingKitError, RequestError, StoreError
+from packaging_kit.errors import PackagingKitError, RequestError, StoreError, UnavailableError
 from packaging_kit.oci import layout
 from packaging_kit.oci.media_types import REF_NAME
 from packaging_kit.operations.places import LayoutPlace, RepositoryPlace
@@ -75,6 +75,8 @@ def _find_reachable(store: LayoutStore, *, force: bool) -> Reachable:
         )
     try:
         return find_reachable(store, index)
+    except UnavailableError:
+        raise  # which says nothing about what is there
     except PackagingKitError as exc:
         raise StoreError(
             "layout-damaged",

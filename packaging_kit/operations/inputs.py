@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -67,7 +67,7 @@ def open_chunks(source: Input) -> Iterator[tuple[Chunk | None, Iterator[bytes]]]
     path = Path(source.name)
     with io_errors(path):
         file = open(path, "rb", buffering=0)  # noqa: SIM115, PTH123 - closed below, read errors are translated
-    with file:
+    with _closed_at_last(file):
         before = _status(file, path)
         if not stat.S_ISREG(before.st_mode):
             yield None, _iter_stream(file, path)
@@ -83,6 +83,15 @@ def open_chunks(source: Input) -> Iterator[tuple[Chunk | None, Iterator[bytes]]]
         after = _status(file, path)
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise UnavailableError("input-changed", f"`{path}` changed while it was read")
+
+
+@contextmanager
+def _closed_at_last(file: BinaryIO) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # too late to matter: what was read is read
+            file.close()
 
 
 def _status(file: BinaryIO, path: Path) -> os.stat_result:

@@ -13,15 +13,8 @@ from packaging_kit.blobs import Blob, Chunk, check_blob
 from packaging_kit.digest import Digest
 from packaging_kit.errors import StoreError, UnavailableError
 from packaging_kit.limits import CHUNK_SIZE
-from packaging_kit.stores.files import (
-    AtomicFile,
-    io_errors,
-    is_file,
-    is_folder,
-    is_there,
-    sync_folder,
-    write_chunks,
-)
+from packaging_kit.stores.atomic import AtomicFile, write_chunks
+from packaging_kit.stores.files import io_errors, is_file, is_folder, is_there, sync_folder
 from packaging_kit.stores.locks import sweep
 from packaging_kit.stores.scratch import private_copy
 

@@ -16,7 +16,8 @@ from packaging_kit.limits import CHUNK_SIZE, MAX_LAYOUT_INDEX_ENTRIES, MAX_LAYOU
 from packaging_kit.oci.index import Index, parse_index
 from packaging_kit.oci.layout import LAYOUT_FILE
 from packaging_kit.stores import tar
-from packaging_kit.stores.files import AtomicFile, io_errors, make_folder, open_plain, read_at, sync_folder
+from packaging_kit.stores.atomic import AtomicFile
+from packaging_kit.stores.files import io_errors, make_folder, open_plain, read_at, sync_folder
 from packaging_kit.stores.indexed import IndexedStore, check_index_size
 from packaging_kit.stores.layout import check_layout_file, hold
 from packaging_kit.stores.locks import HAS_FLOCK, close, sweep
@@ -47,7 +48,7 @@ class ArchiveStore(IndexedStore):
 
     def __init__(self, file: Path, scratch: FileScratch, *, may_be_new: bool = False) -> None:
         self.file = file
-        self._descriptor: int | None = None
+        self._handle: int | None = None
         self._members: dict[str, Member] = {}
         self._scratch = scratch
         self._waiting: dict[Digest, tuple[int, int]] = {}
@@ -119,7 +120,7 @@ class ArchiveStore(IndexedStore):
         yield  # nobody sweeps an archive
 
     def index_version(self) -> Hashable:
-        return self._descriptor
+        return self._handle
 
     def load_index(self) -> Document[Index]:
         raw = self._read(_INDEX, MAX_LAYOUT_INDEX_SIZE)
@@ -136,7 +137,7 @@ class ArchiveStore(IndexedStore):
             with suppress(NotFoundError):
                 self._open()  # another process may have replaced it
             self._check_relied_on()
-            index = Index(manifests=()) if self._descriptor is None else self.load_index().value
+            index = Index(manifests=()) if self._handle is None else self.load_index().value
             self._write(change(index).to_document(), folder)
             self._open()
 
@@ -181,24 +182,24 @@ class ArchiveStore(IndexedStore):
 
     def _open(self) -> None:
         """Look at the file that has the archive's name now."""
-        descriptor = open_plain(self.file)
+        handle = open_plain(self.file)
         try:
             with io_errors(self.file):
-                members = tar.read_members(descriptor, os.fstat(descriptor).st_size)
+                members = tar.read_members(handle, os.fstat(handle).st_size)
         except StoreError as exc:
-            close(descriptor)
+            close(handle)
             raise StoreError("layout-invalid", f"`{self.file}`: {exc.message}") from exc
         except BaseException:
-            close(descriptor)
+            close(handle)
             raise
         self._close()
-        self._descriptor, self._members, self._seen = descriptor, members, None
+        self._handle, self._members, self._seen = handle, members, None
         check_layout_file(self._read(_LAYOUT, CHUNK_SIZE), f"{_LAYOUT} in {self.file}")
 
     def _close(self) -> None:
-        if self._descriptor is not None:
-            close(self._descriptor)
-            self._descriptor = None
+        if self._handle is not None:
+            close(self._handle)
+            self._handle = None
 
     def _read(self, name: str, max_size: int) -> bytes:
         member = self._members.get(name)
@@ -215,22 +216,22 @@ class ArchiveStore(IndexedStore):
         return member
 
     def _iter_member(self, member: Member, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        if self._descriptor is None:
+        if self._handle is None:
             raise StoreError("layout-invalid", f"`{self.file}` was closed")
         last = member.start + (member.size if end is None else min(end, member.size))
         position = member.start + start
         with io_errors(self.file):
-            descriptor = os.dup(self._descriptor)  # a change opens another file, and closes this one
+            handle = os.dup(self._handle)  # a change opens another file, and closes this one
         try:
             while position < last:
                 with io_errors(self.file):
-                    chunk = read_at(descriptor, min(CHUNK_SIZE, last - position), position)
+                    chunk = read_at(handle, min(CHUNK_SIZE, last - position), position)
                 if not chunk:
                     return  # cut short meanwhile: fewer bytes, which whoever verifies notices
                 position += len(chunk)
                 yield chunk
         finally:
-            close(descriptor)
+            close(handle)
 
     def _iter_waiting(self, start: int, end: int) -> Iterator[bytes]:
         for at in range(start, end, CHUNK_SIZE):

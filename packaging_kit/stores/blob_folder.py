@@ -11,17 +11,8 @@ from types import TracebackType
 from packaging_kit.blobs import Blob, BlobSink, BlobSource, Chunk, check_blob
 from packaging_kit.digest import ALGORITHMS, Digest
 from packaging_kit.errors import ContentError, NotFoundError, RequestError, StoreError
-from packaging_kit.stores.files import (
-    AtomicFile,
-    io_errors,
-    is_link,
-    iter_plain,
-    list_plain,
-    make_folder,
-    plain_size,
-    sync_folder,
-    write_chunks,
-)
+from packaging_kit.stores.atomic import AtomicFile, write_chunks
+from packaging_kit.stores.files import io_errors, is_link, iter_plain, list_plain, make_folder, plain_size, sync_folder
 from packaging_kit.stores.locks import sweep
 from packaging_kit.stores.publishing import Publisher
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from packaging_kit.digest import Digest
 from packaging_kit.errors import NotFoundError, RequestError, StoreError
+from packaging_kit.stores.atomic import write_file
 from packaging_kit.stores.blob_folder import BlobFolder
-from packaging_kit.stores.files import iter_plain, write_file
+from packaging_kit.stores.files import io_errors, is_there, iter_plain
 
 _ROOT_SIZE = len("sha256:") + 64 + 1
 
@@ -40,8 +41,11 @@ class ExplodedFolder(BlobFolder):
         Raises:
             StoreError: `output-exists`.
         """
-        if (self.folder / "oci-layout").exists() or (self.folder / "index.json").exists():
-            raise StoreError("output-exists", f"`{self.folder}` is an OCI layout, which would be swept of fragments")
+        for name in ("oci-layout", "index.json"):
+            with io_errors(self.folder):
+                is_layout = is_there(self.folder / name)
+            if is_layout:
+                raise StoreError("output-exists", f"`{self.folder}` is an OCI layout, where `gc` would sweep fragments")
         try:
             other = self.read_root()
         except NotFoundError:

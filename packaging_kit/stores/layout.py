@@ -21,17 +21,9 @@ from packaging_kit.limits import MAX_LAYOUT_INDEX_ENTRIES, MAX_LAYOUT_INDEX_SIZE
 from packaging_kit.oci import layout
 from packaging_kit.oci.fields import Fields
 from packaging_kit.oci.index import Index, parse_index
+from packaging_kit.stores.atomic import write_file
 from packaging_kit.stores.blob_folder import BlobFolder
-from packaging_kit.stores.files import (
-    io_errors,
-    is_file,
-    is_folder,
-    is_there,
-    iter_plain,
-    plain_size,
-    sync_folder,
-    write_file,
-)
+from packaging_kit.stores.files import io_errors, is_file, is_folder, is_there, iter_plain, plain_size, sync_folder
 from packaging_kit.stores.indexed import IndexedStore, check_index_size
 from packaging_kit.stores.locks import TEMPORARY_PREFIX, folder_lock
 from packaging_kit.stores.publishing import Publisher

@@ -32,10 +32,10 @@ _TEMPORARY = re.compile(re.escape(TEMPORARY_PREFIX) + r"\d+-\d+")
 _NO_LOCKS = frozenset((errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EBADF, errno.EINVAL, errno.ENOSYS))
 
 
-def close(descriptor: int) -> None:
+def close(handle: int) -> None:
     """Close it: an error then comes too late to matter, since what counts was flushed or read before."""
     with suppress(OSError):
-        os.close(descriptor)
+        os.close(handle)
 
 
 @contextmanager
@@ -45,51 +45,51 @@ def folder_lock(folder: Path, *, shared: bool = False) -> Iterator[None]:
     Raises:
         OSError: where the folder can't be locked at all.
     """
-    descriptor = _lock_folder(folder, shared=shared)
-    if descriptor is None:
-        descriptor = _lock_file(folder, shared=shared)
+    handle = _lock_folder(folder, shared=shared)
+    if handle is None:
+        handle = _lock_file(folder, shared=shared)
     try:
         yield
     finally:
-        close(descriptor)  # which ends the lock
+        close(handle)  # which ends the lock
 
 
 def _lock_folder(folder: Path, *, shared: bool) -> int | None:
-    """A locked descriptor of the folder; `None` where a folder can't be locked here."""
+    """A locked handle of the folder; `None` where a folder can't be locked here."""
     if not HAS_FLOCK:
         return None
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
     except OSError as exc:
-        close(descriptor)
+        close(handle)
         if exc.errno in _NO_LOCKS:  # network file systems, some of them
             return None
         raise
     except BaseException:
-        close(descriptor)
+        close(handle)
         raise
-    return descriptor
+    return handle
 
 
 def _lock_file(folder: Path, *, shared: bool) -> int:
-    """A locked descriptor of a file in the folder, which stays there: who waits for it has it open."""
-    descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+    """A locked handle of a file in the folder, which stays there: who waits for it has it open."""
+    handle = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
     try:
-        _wait_for(descriptor, shared=shared)
+        _wait_for(handle, shared=shared)
     except BaseException:
-        close(descriptor)
+        close(handle)
         raise
-    return descriptor
+    return handle
 
 
 if sys.platform == "win32":
     import msvcrt
 
-    def _wait_for(descriptor: int, *, shared: bool) -> None:  # Windows' C library has no shared locks
+    def _wait_for(handle: int, *, shared: bool) -> None:  # Windows' C library has no shared locks
         while True:
             try:
-                msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)  # gives up after ten seconds
+                msvcrt.locking(handle, msvcrt.LK_LOCK, 1)  # gives up after ten seconds
             except OSError as exc:
                 if exc.errno != errno.EDEADLOCK:
                     raise
@@ -98,11 +98,11 @@ if sys.platform == "win32":
 
 else:
 
-    def _wait_for(descriptor: int, *, shared: bool) -> None:
-        fcntl.lockf(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+    def _wait_for(handle: int, *, shared: bool) -> None:
+        fcntl.lockf(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
 
 
-def mark_in_use(path: str, descriptor: int) -> bool:
+def mark_in_use(path: str, handle: int) -> bool:
     """Keep a temporary file that was just made from being swept; false where that came too late.
 
     Raises:
@@ -111,7 +111,7 @@ def mark_in_use(path: str, descriptor: int) -> bool:
     if not HAS_FLOCK:
         return True  # Windows removes no file that is open
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False  # whoever sweeps has it, and removes the file
     except OSError as exc:
@@ -119,7 +119,7 @@ def mark_in_use(path: str, descriptor: int) -> bool:
             raise
         return True  # `sweep` can't have a lock here either, and leaves all files alone
     try:
-        return os.lstat(path).st_ino == os.fstat(descriptor).st_ino
+        return os.lstat(path).st_ino == os.fstat(handle).st_ino
     except FileNotFoundError:
         return False
 
@@ -140,10 +140,10 @@ def _remove_unused(path: str) -> None:
     if not HAS_FLOCK:
         Path(path).unlink()
         return
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.lstat(path).st_ino == os.fstat(descriptor).st_ino:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.lstat(path).st_ino == os.fstat(handle).st_ino:
             Path(path).unlink()
     finally:
-        close(descriptor)
+        close(handle)

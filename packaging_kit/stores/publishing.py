@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from packaging_kit.blobs import Blob
 from packaging_kit.digest import Digest
-from packaging_kit.stores.files import AtomicFile
+from packaging_kit.stores.atomic import AtomicFile
 
 if TYPE_CHECKING:
     from typing import Self

@@ -55,11 +55,11 @@ class Member:
     size: int
 
 
-def read_members(descriptor: int, size: int) -> dict[str, Member]:
+def read_members(handle: int, size: int) -> dict[str, Member]:
     """The plain files of the archive, by name; folders are passed over.
 
     Args:
-        descriptor: an open file.
+        handle: an open file.
         size: of that file, in bytes.
 
     Raises:
@@ -69,7 +69,7 @@ def read_members(descriptor: int, size: int) -> dict[str, Member]:
         OSError: from reading.
     """
     members: dict[str, Member] = {}
-    for member in _iter_members(descriptor, size):
+    for member in _iter_members(handle, size):
         if member.name in members:
             raise _invalid(f"`{member.name[:200]}` stands in it twice", member.start)
         if len(members) >= MAX_ARCHIVE_MEMBERS:
@@ -78,11 +78,11 @@ def read_members(descriptor: int, size: int) -> dict[str, Member]:
     return members
 
 
-def _iter_members(descriptor: int, size: int) -> Iterator[Member]:
+def _iter_members(handle: int, size: int) -> Iterator[Member]:
     position = 0
     extended: Mapping[str, str] | None = None
     while True:
-        header = read_at(descriptor, BLOCK, position)
+        header = read_at(handle, BLOCK, position)
         if len(header) < BLOCK:
             raise _invalid("it ends without an end mark, or is no tar archive", position)
         if header == _END:
@@ -105,7 +105,7 @@ def _iter_members(descriptor: int, size: int) -> Iterator[Member]:
         elif length > _MAX_HEADER:
             raise _invalid("an extended header is too large", position)
         else:
-            extended = _read_extended(kind, read_at(descriptor, length, position + BLOCK), position)
+            extended = _read_extended(kind, read_at(handle, length, position + BLOCK), position)
         position += BLOCK + length + len(padding(length))
 
 

@@ -33,7 +33,6 @@ FLUSHED = replace(
     command="pack app.wasm -o a/layout --form whole",
     size=6_000_000,
 )
-FLUSHED_POINTS = 12
 
 
 def run(seed: int, *, full: bool, folder: Path) -> list[Outcome]:
@@ -50,9 +49,7 @@ def _run_scenario(scenario: Scenario, *, seed: int, full: bool, folder: Path) ->
     with fast_folder(folder) as fast:
         crashes = Crashes(make_reference(scenario, fast), fast, seed)
         points = [(number, allowed) for number in range(crashes.count_changes() + 1) for allowed in (False, True)]
-        if not full or scenario is FLUSHED:
-            points = random.sample(points, FLUSHED_POINTS if full else SLICE)
-        for number, allowed in points:
+        for number, allowed in points if full else random.sample(points, SLICE):
             crashes.check_point(number, with_threads=allowed)
         return crashes.outcome()
 

@@ -99,28 +99,28 @@ class Disk:
         self._opened[operation.result] = _Opened(node)
 
     def _dup(self, operation: Operation) -> None:
-        assert operation.descriptor is not None
-        self._opened[operation.result] = self._opened[operation.descriptor]
+        assert operation.handle is not None
+        self._opened[operation.result] = self._opened[operation.handle]
 
     def _close(self, operation: Operation) -> None:
-        assert operation.descriptor is not None
-        self._opened.pop(operation.descriptor, None)
+        assert operation.handle is not None
+        self._opened.pop(operation.handle, None)
 
     def _lseek(self, operation: Operation) -> None:
-        assert operation.descriptor is not None
-        self._opened[operation.descriptor].position = operation.result
+        assert operation.handle is not None
+        self._opened[operation.handle].position = operation.result
 
     def _write(self, operation: Operation) -> None:
-        assert operation.descriptor is not None
-        opened = self._opened[operation.descriptor]
+        assert operation.handle is not None
+        opened = self._opened[operation.handle]
         assert isinstance(opened.node, _File)
         end = opened.position + operation.result
         opened.node.data[opened.position : end] = operation.data[: operation.result]
         opened.position = end
 
     def _fsync(self, operation: Operation) -> None:
-        assert operation.descriptor is not None
-        node = self._opened[operation.descriptor].node
+        assert operation.handle is not None
+        node = self._opened[operation.handle].node
         if isinstance(node, _Folder):
             node.flush()
         else:

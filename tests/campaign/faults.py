@@ -30,6 +30,8 @@ PROCESSES = 2
 
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EMFILE, errno.EACCES, errno.EROFS, errno.EINTR)
 SHORT_WRITE = 0
+# Whoever is told of such an error and goes on says that something was written which may not be there.
+_NEVER_HARMLESS = ("write", "fsync", "rename", "mkdir")
 MOST_OPERATIONS = 5_000
 _REPORT = re.compile(r"error\[(io-error|input-changed)\]: .*\n")
 
@@ -143,8 +145,11 @@ class Faults:
         try:
             with threads(allowed=fault.with_threads), watching(self.folder, failing) as watch:
                 ended = self.reference.run(self.folder)
-                assert watch.opened == {}, "descriptors stay open"
-            self.counts[self._judge(ended, failing.failed)] += 1
+                assert watch.opened == {}, "handles stay open"
+            result = self._judge(ended, failing.failed)
+            is_short = fault.error == SHORT_WRITE
+            assert result != "harmless" or is_short or failing.failed not in _NEVER_HARMLESS, "it passes over an error"
+            self.counts[result] += 1
         except Exception as exc:
             exc.add_note(f"{self.reference.scenario.name}: {fault}, at `{failing.failed}`")
             raise

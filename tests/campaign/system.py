@@ -1,7 +1,7 @@
 """The edge of the operating system: everything that a program does to files below one folder, seen before it is done.
 
 For a time it stands in for functions of `os`, `fcntl`, `io` and `mmap` themselves, so whatever is built on them is
-seen too. Nothing else is touched: other folders and other descriptors go straight to the system.
+seen too. Nothing else is touched: other folders and other handles go straight to the system.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Call = Callable[..., Any]
 _NOT_MODELLED: Final = ("chmod", "ftruncate", "rmdir", "symlink", "truncate", "utime")
 _BY_PATH: Final = ("open", "stat", "lstat", "unlink", "remove", "mkdir", "scandir", "listdir", "readlink", "access")
 _BY_TWO_PATHS: Final = ("rename", "replace", "link")
-_BY_DESCRIPTOR: Final = ("close", "dup", "fstat", "fsync", "fdatasync", "lseek", "pread", "read", "write")
+_BY_HANDLE: Final = ("close", "dup", "fchmod", "fstat", "fsync", "fdatasync", "lseek", "pread", "read", "write")
 _BY_LOCK: Final = ("flock", "lockf", "fcntl")
 _SAME: Final = {"remove": "unlink", "replace": "rename", "fdatasync": "fsync", "lockf": "flock"}
 
@@ -58,9 +58,9 @@ class Operation:
 
     Attributes:
         name: of the function; those that do the same have one name.
-        path: what it is about; of a descriptor, what was opened.
+        path: what it is about; of a handle, what was opened.
         target: the other path, of `rename` and `link`.
-        descriptor: that it works on.
+        handle: that it works on.
         flags: of `open`.
         data: that is to be written.
         result: what it gave, where that is a number.
@@ -69,7 +69,7 @@ class Operation:
     name: str
     path: Path
     target: Path | None = None
-    descriptor: int | None = None
+    handle: int | None = None
     flags: int = 0
     data: bytes = b""
     result: int = 0
@@ -98,7 +98,7 @@ class Watch:
     Attributes:
         folder: everything below it is seen.
         observer: is told of it.
-        opened: descriptors, and what they were opened for.
+        opened: handles, and what they were opened for.
         is_dead: a `Crash` was raised.
     """
 
@@ -109,7 +109,7 @@ class Watch:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def find(self, path: Any) -> Path | None:
-        """The path, where it is below the folder; of a descriptor, what it was opened for."""
+        """The path, where it is below the folder; of a handle, what it was opened for."""
         if isinstance(path, int):
             return self.opened.get(path)
         absolute = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - what `Path` asks the system would be seen
@@ -134,13 +134,13 @@ class Watch:
             self.observer.after(operation)
             return result
 
-    def close(self, descriptor: int, path: Path, call: Call) -> None:
+    def close(self, handle: int, path: Path, call: Call) -> None:
         """Close it in any case: so do systems that report an error, and so ends a process that dies."""
         with self._lock:
-            self.opened.pop(descriptor, None)
+            self.opened.pop(handle, None)
             try:
                 if not self.is_dead:
-                    self.do(Operation(name="close", path=path, descriptor=descriptor), lambda _: None)
+                    self.do(Operation(name="close", path=path, handle=handle), lambda _: None)
             finally:
                 call()
 
@@ -168,12 +168,12 @@ def _stand_ins(watch: Watch) -> Iterator[tuple[Any, str, Call]]:
         yield os, name, _by_path(watch, name, getattr(os, name))
     for name in _BY_TWO_PATHS:
         yield os, name, _by_two_paths(watch, name, getattr(os, name))
-    for name in _BY_DESCRIPTOR:
+    for name in _BY_HANDLE:
         if hasattr(os, name):
-            yield os, name, _by_descriptor(watch, name, getattr(os, name))
+            yield os, name, _by_handle(watch, name, getattr(os, name))
     for name in _BY_LOCK if fcntl is not None else ():
-        yield fcntl, name, _by_descriptor(watch, name, getattr(fcntl, name))
-    yield mmap, "mmap", _by_descriptor(watch, "mmap", mmap.mmap)
+        yield fcntl, name, _by_handle(watch, name, getattr(fcntl, name))
+    yield mmap, "mmap", _by_handle(watch, "mmap", mmap.mmap)
     for owner in (io, builtins):
         yield owner, "open", _opening(watch, io.open)
 
@@ -202,21 +202,21 @@ def _by_two_paths(watch: Watch, name: str, real: Call) -> Call:
     return stand_in
 
 
-def _by_descriptor(watch: Watch, name: str, real: Call) -> Call:
-    def stand_in(descriptor: int, *args: Any, **kwargs: Any) -> Any:
-        found = watch.opened.get(descriptor)
+def _by_handle(watch: Watch, name: str, real: Call) -> Call:
+    def stand_in(handle: int, *args: Any, **kwargs: Any) -> Any:
+        found = watch.opened.get(handle)
         if found is None:
-            return real(descriptor, *args, **kwargs)
+            return real(handle, *args, **kwargs)
         if name == "close":
-            return watch.close(descriptor, found, lambda: real(descriptor))
+            return watch.close(handle, found, lambda: real(handle))
         if name == "write":
             data = bytes(args[0])
-            operation = Operation(name=name, path=found, descriptor=descriptor, data=data)
-            return watch.do(operation, lambda taken: real(descriptor, data[:taken]))
+            operation = Operation(name=name, path=found, handle=handle, data=data)
+            return watch.do(operation, lambda taken: real(handle, data[:taken]))
         is_full_sync = name == "fcntl" and args[0] == getattr(fcntl, "F_FULLFSYNC", None)
         shown = "fsync" if is_full_sync else _SAME.get(name, name)
-        operation = Operation(name=shown, path=found, descriptor=descriptor)
-        return watch.do(operation, lambda _: real(descriptor, *args, **kwargs))
+        operation = Operation(name=shown, path=found, handle=handle)
+        return watch.do(operation, lambda _: real(handle, *args, **kwargs))
 
     return stand_in
 
@@ -250,7 +250,7 @@ class _SeenFile(io.FileIO):
 
     def write(self, data: Any, /) -> int:
         held = bytes(data)
-        operation = Operation(name="write", path=self._path, descriptor=self.fileno(), data=held)
+        operation = Operation(name="write", path=self._path, handle=self.fileno(), data=held)
         return self._watch.do(operation, lambda taken: super(_SeenFile, self).write(held[:taken]))  # type: ignore[no-any-return]
 
     def close(self) -> None:
@@ -258,7 +258,7 @@ class _SeenFile(io.FileIO):
             self._watch.close(self.fileno(), self._path, super().close)
 
     def _do(self, name: str, call: Call) -> Any:
-        operation = Operation(name=name, path=self._path, descriptor=self.fileno())
+        operation = Operation(name=name, path=self._path, handle=self.fileno())
         return self._watch.do(operation, lambda _: call())
 
 
