@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from packaging_kit.errors import DocumentError as DocumentError
     from packaging_kit.errors import NotFoundError as NotFoundError
     from packaging_kit.errors import PackagingKitError as PackagingKitError
+    from packaging_kit.errors import RegistryError as RegistryError
     from packaging_kit.errors import RequestError as RequestError
     from packaging_kit.errors import SkeletonError as SkeletonError
     from packaging_kit.errors import StoreError as StoreError
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from packaging_kit.fragments.spans import SpanKind as SpanKind
     from packaging_kit.fragments.whole import Whole as Whole
     from packaging_kit.fragments.whole import open_whole as open_whole
+    from packaging_kit.oci.reference import Reference as Reference
     from packaging_kit.operations.convert import Converted as Converted
     from packaging_kit.operations.convert import convert as convert
     from packaging_kit.operations.copy import copy as copy
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
     from packaging_kit.operations.pack import pack as pack
     from packaging_kit.operations.places import ArchivePlace as ArchivePlace
     from packaging_kit.operations.places import LayoutPlace as LayoutPlace
+    from packaging_kit.operations.places import RegistryPlace as RegistryPlace
+    from packaging_kit.operations.push import push as push
     from packaging_kit.operations.settings import Settings as Settings
     from packaging_kit.operations.stats import Sharing as Sharing
     from packaging_kit.operations.stats import stats as stats
@@ -60,7 +64,12 @@ if TYPE_CHECKING:
     from packaging_kit.stores.exploded import ExplodedFolder as ExplodedFolder
     from packaging_kit.stores.layout import LayoutStore as LayoutStore
     from packaging_kit.stores.memory import MemoryStore as MemoryStore
+    from packaging_kit.stores.registry.credentials import Credential as Credential
+    from packaging_kit.stores.registry.credentials import CredentialFiles as CredentialFiles
+    from packaging_kit.stores.registry.options import RegistryOptions as RegistryOptions
+    from packaging_kit.stores.registry.store import RegistryStore as RegistryStore
     from packaging_kit.transfer.copy import Copied as Copied
+    from packaging_kit.transfer.copy import ReferrerChoice as ReferrerChoice
 
 __version__ = "0.1.0"
 
@@ -73,6 +82,7 @@ _HOMES = {
         "DocumentError",
         "NotFoundError",
         "PackagingKitError",
+        "RegistryError",
         "RequestError",
         "SkeletonError",
         "StoreError",
@@ -85,6 +95,7 @@ _HOMES = {
     "fragments.reassemble": ("reassemble",),
     "fragments.spans": ("Span", "SpanKind"),
     "fragments.whole": ("Whole", "open_whole"),
+    "oci.reference": ("Reference",),
     "operations.convert": ("Converted", "convert"),
     "operations.copy": ("copy",),
     "operations.diff": ("Diff", "diff"),
@@ -92,7 +103,8 @@ _HOMES = {
     "operations.inputs": ("Input",),
     "operations.outputs": ("Output",),
     "operations.pack": ("PackOptions", "PackResult", "pack"),
-    "operations.places": ("ArchivePlace", "LayoutPlace"),
+    "operations.places": ("ArchivePlace", "LayoutPlace", "RegistryPlace"),
+    "operations.push": ("push",),
     "operations.settings": ("Settings",),
     "operations.stats": ("Sharing", "stats"),
     "operations.unpack": ("unpack",),
@@ -102,7 +114,10 @@ _HOMES = {
     "stores.exploded": ("ExplodedFolder",),
     "stores.layout": ("LayoutStore",),
     "stores.memory": ("MemoryStore",),
-    "transfer.copy": ("Copied",),
+    "stores.registry.credentials": ("Credential", "CredentialFiles"),
+    "stores.registry.options": ("RegistryOptions",),
+    "stores.registry.store": ("RegistryStore",),
+    "transfer.copy": ("Copied", "ReferrerChoice"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

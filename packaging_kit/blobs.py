@@ -106,6 +106,7 @@ class BlobSink(Protocol):
         """Write a blob under the digest of its bytes; one that is there already stays.
 
         Args:
+            chunks: an iterable that is no iterator may be iterated more than once, where a try fails.
             expected: what it must turn out to be; otherwise nothing is written.
 
         Raises:

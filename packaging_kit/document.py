@@ -18,6 +18,9 @@ from packaging_kit.limits import (
     MAX_MANIFEST_SIZE,
 )
 
+_FEW_CONTAINERS = 10_000
+_BYTES_FOR_CONTAINER = 8
+
 T = TypeVar("T")
 
 # The closing quote is optional, so that a string without one is passed over once: linear on any input.
@@ -88,13 +91,15 @@ def _invalid(message: str) -> DocumentError:
 
 def _check_depth(raw: bytes) -> None:
     depth = containers = 0
+    # An empty one takes thirty times its text in memory; in documents that say something they are far apart.
+    most = min(MAX_JSON_CONTAINERS, _FEW_CONTAINERS + len(raw) // _BYTES_FOR_CONTAINER)
     for token in _STRUCTURE.finditer(raw):
         byte = raw[token.start()]
         if byte in b"[{":
             depth += 1
             containers += 1
-            if containers > MAX_JSON_CONTAINERS:
-                raise DocumentError("document-too-large", f"the document has more than {MAX_JSON_CONTAINERS} objects")
+            if containers > most:
+                raise DocumentError("document-too-large", f"the document has more than {most} objects")
             if depth > MAX_JSON_DEPTH:
                 raise _invalid(f"the document nests deeper than {MAX_JSON_DEPTH} levels")
         elif byte in b"]}":

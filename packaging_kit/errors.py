@@ -10,12 +10,15 @@ PackagingKitError
 ├── StoreError             a place that can't take or give what was asked
 ├── RequestError           what the caller asked for is unclear or contradicts itself
 └── UnavailableError       the work could not be done: I/O, a missing engine             (cause)
+    └── RegistryError      a registry that refuses, fails or can't be reached            (answer)
 ```
 
 `docs/errors.md` lists every code. A code is never renamed.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 
 class PackagingKitError(Exception):
@@ -116,8 +119,51 @@ class ContentError(PackagingKitError):
         return found if self.digest is None else found | {"digest": self.digest}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a registry said to one request.
+
+    Attributes:
+        method: of the request.
+        path: of the request, without the query, which may hold secrets.
+        status: of the answer; `None` where none came.
+        registry_codes: from the error document that came with it (distribution-spec, "Error Codes").
+    """
+
+    method: str
+    path: str
+    status: int | None = None
+    registry_codes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        status = "" if self.status is None else f": {self.status}"
+        return f"{self.method} {self.path}{status}{''.join(f' {code}' for code in self.registry_codes)}"
+
+    def details(self) -> dict[str, str | int]:
+        found: dict[str, str | int] = {"method": self.method, "path": self.path}
+        if self.status is not None:
+            found["status"] = self.status
+        if self.registry_codes:
+            found["registry_codes"] = ",".join(self.registry_codes)
+        return found
+
+
 class NotFoundError(PackagingKitError):
-    """Something named by a digest, a tag or a path is not there (`not-found`, `fragment-missing`)."""
+    """Something named by a digest, a tag or a path is not there (`not-found`, `fragment-missing`).
+
+    Attributes:
+        answer: of the registry that does not have it; `None` where no registry was asked.
+    """
+
+    def __init__(self, code: str, message: str, *, hint: str | None = None, answer: Answer | None = None) -> None:
+        super().__init__(code, message, hint=hint)
+        self.answer = answer
+
+    def place(self) -> str | None:
+        return None if self.answer is None else str(self.answer)
+
+    def details(self) -> dict[str, str | int]:
+        return {} if self.answer is None else self.answer.details()
 
 
 class DocumentError(PackagingKitError):
@@ -148,3 +194,21 @@ class RequestError(PackagingKitError):
 
 class UnavailableError(PackagingKitError):
     """The work could not be done: an I/O error (`io-error`), a missing engine (`engine-missing`)."""
+
+
+class RegistryError(UnavailableError):
+    """A registry that refuses (`registry-denied`), fails (`registry-failed`) or can't be reached.
+
+    Attributes:
+        answer: what it said, and to what.
+    """
+
+    def __init__(self, code: str, message: str, *, answer: Answer, hint: str | None = None) -> None:
+        super().__init__(code, message, hint=hint)
+        self.answer = answer
+
+    def place(self) -> str:
+        return str(self.answer)
+
+    def details(self) -> dict[str, str | int]:
+        return self.answer.details()

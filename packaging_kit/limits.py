@@ -47,6 +47,19 @@ MAX_JSON_VALUES: Final = 10_000_000
 """Values in one document: the smallest take forty times their own size in memory."""
 MAX_JSON_INTEGER: Final = (1 << 63) - 1
 
+# Answers of registries, which may be anything.
+MAX_TOKEN_ANSWER_SIZE: Final = 1 * MIB
+MAX_ERROR_ANSWER_SIZE: Final = 1 * MIB
+MAX_HEADERS_SIZE: Final = 64 * KIB
+"""Of one answer, in bytes."""
+MAX_PAGES: Final = 10_000
+"""Of one listing of tags or referrers."""
+MAX_LISTED: Final = 1_000_000
+"""Tags or referrers in one listing."""
+MAX_LISTING_SIZE: Final = 16 * MIB
+"""Of all pages of one listing together, in bytes."""
+MAX_REDIRECTS: Final = 10
+
 # Working memory.
 CHUNK_SIZE: Final = 1 * MIB
 """Bytes that are read, hashed and written at a time."""

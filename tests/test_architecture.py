@@ -28,6 +28,10 @@ THIRD_PARTY = {
     "rich": ("cli",),
     "click": ("cli",),
     "oras": ("stores.registry",),
+    # What oras itself stands on: its session, the connections under it, and the certificates that come with them.
+    "requests": ("stores.registry",),
+    "urllib3": ("stores.registry",),
+    "certifi": ("stores.registry",),
     "jsonschema": ("validate",),
     "wasmtime": ("engines",),
 }
@@ -154,9 +158,20 @@ def test_third_party_packages_are_imported_only_where_the_design_says(module: Mo
 def test_third_party_packages_other_than_typer_are_imported_when_first_needed(module: Module) -> None:
     top = [node for node in module.tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     names = [alias.name if isinstance(node, ast.Import) else str(node.module) for node in top for alias in node.names]
-    wrong = [name for name in names if name.partition(".")[0] in THIRD_PARTY.keys() - {"typer"}]
+    allowed = THIRD_PARTY.keys() if module.is_in("stores.registry") else {"typer"}
+    wrong = [name for name in names if name.partition(".")[0] in THIRD_PARTY.keys() - allowed]
 
     assert wrong == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=_names(MODULES))
+def test_what_talks_to_registries_is_imported_when_first_needed(module: Module) -> None:
+    top = [node.module for node in module.tree.body if isinstance(node, ast.ImportFrom)]
+    registry = "packaging_kit.stores.registry."
+    light = {registry + name for name in ("options", "credentials", "credential_files", "credential_helpers")}
+    wrong = [name for name in top if name is not None and name.startswith(registry) and name not in light]
+
+    assert wrong == [] or module.is_in("stores.registry")
 
 
 PURE = tuple(module for module in LAYERED if not module.is_in(*WITH_IO) and not module.is_in("schemas"))

@@ -15,6 +15,7 @@ from packaging_kit.fragments.plan import Plan, make_plan
 from packaging_kit.fragments.spans import SpanKind
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.manifest import parse_manifest
+from packaging_kit.oci.repository import DocumentSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,10 @@ class Composition:
 
 
 def read_composition(
-    component: StoredComponent, skeletons: tuple[Descriptor, ...], source: BlobSource, scratch: Scratch | None = None
+    component: StoredComponent,
+    skeletons: tuple[Descriptor, ...],
+    source: DocumentSource,
+    scratch: Scratch | None = None,
 ) -> Composition:
     """The pieces of a component: out of its skeletons where they are there, else out of all of its bytes.
 
@@ -57,7 +61,7 @@ def read_composition(
         return _from_plan(component, _read_plan(component, component.root, source, scratch), source)
     for entry in skeletons:
         try:
-            artifact = parse_manifest(source.read_blob(entry.digest, size=entry.size)).value
+            artifact = parse_manifest(source.read_document(entry)).value
             restore_component(source, artifact)  # which refuses one that states another whole
             plan = _read_plan(component, skeleton_root(artifact), source, scratch)
         except PackagingKitError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from packaging_kit.blobs import BlobSource
 from packaging_kit.digest import Digest
 from packaging_kit.errors import DocumentError
 from packaging_kit.limits import MAX_INDEX_DEPTH
@@ -13,6 +12,7 @@ from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.index import Index
 from packaging_kit.oci.links import Links, check_entry, is_document, read_links
 from packaging_kit.oci.media_types import REF_NAME
+from packaging_kit.oci.repository import DocumentSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Node:
     links: Links | None
 
 
-def read_node(source: BlobSource, descriptor: Descriptor) -> Node:
+def read_node(source: DocumentSource, descriptor: Descriptor) -> Node:
     """Look at one thing.
 
     Raises:
@@ -40,7 +40,7 @@ def read_node(source: BlobSource, descriptor: Descriptor) -> Node:
     """
     if not is_document(descriptor.media_type):
         return Node(descriptor=descriptor, raw=None, links=None)
-    raw = source.read_blob(descriptor.digest, size=descriptor.size)
+    raw = source.read_document(descriptor)
     return Node(descriptor=descriptor, raw=raw, links=read_links(raw, descriptor.media_type))
 
 
@@ -59,11 +59,11 @@ Seen = set[tuple[Digest, str]]
 
 
 def iter_contained(
-    source: BlobSource,
+    source: DocumentSource,
     root: Descriptor,
     seen: Seen | None = None,
     *,
-    read: Callable[[BlobSource, Descriptor], Node] = read_node,
+    read: Callable[[DocumentSource, Descriptor], Node] = read_node,
 ) -> Iterator[Node]:
     """Everything that belongs to `root`, each thing once and before what names it; `root` comes last.
 
@@ -104,7 +104,7 @@ class Reachable:
     entries: frozenset[Digest]
 
 
-def find_reachable(source: BlobSource, index: Index) -> Reachable:
+def find_reachable(source: DocumentSource, index: Index) -> Reachable:
     """What is reached from the tags of `index`, and from what refers to anything that is reached.
 
     Every document on the way has to be readable: nobody knows what a damaged one would have kept. Raises as
@@ -125,7 +125,7 @@ def find_reachable(source: BlobSource, index: Index) -> Reachable:
     return Reachable(frozenset(reached), frozenset(entries))
 
 
-def _by_subject(source: BlobSource, index: Index) -> dict[Digest, list[Descriptor]]:
+def _by_subject(source: DocumentSource, index: Index) -> dict[Digest, list[Descriptor]]:
     """The untagged entries of an index by what they refer to."""
     found: dict[Digest, list[Descriptor]] = {}
     for number, entry in enumerate(index.manifests):

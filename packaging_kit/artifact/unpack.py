@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from packaging_kit.blobs import Blob, BlobSource
+from packaging_kit.blobs import Blob
 from packaging_kit.digest import Digest
 from packaging_kit.document import Document
 from packaging_kit.errors import DocumentError, NotFoundError
 from packaging_kit.oci import media_types
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.index import Index, parse_index
+from packaging_kit.oci.links import is_document
 from packaging_kit.oci.manifest import Manifest, parse_manifest
+from packaging_kit.oci.repository import DocumentSource
+
+_MOST_LOOKED_AT = 100  # manifests in an index of others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +35,7 @@ class StoredComponent:
     root: Digest | None = None
 
 
-def find_component(source: BlobSource, descriptor: Descriptor) -> StoredComponent:
+def find_component(source: DocumentSource, descriptor: Descriptor) -> StoredComponent:
     """Read the documents that `descriptor` leads to, and find the component in them.
 
     Raises:
@@ -44,7 +48,7 @@ def find_component(source: BlobSource, descriptor: Descriptor) -> StoredComponen
         split = find_split(source, index)
         if split is not None:
             return split
-        descriptor = _only_manifest(index)
+        descriptor = _only_component(source, index)
     if descriptor.media_type != media_types.IMAGE_MANIFEST:
         raise _unexpected(f"`{descriptor.media_type}` is neither an image manifest nor an image index")
     manifest = parse_manifest(_read(source, descriptor))
@@ -72,7 +76,7 @@ def only_layer(manifest: Manifest) -> Descriptor:
     return layer
 
 
-def find_split(source: BlobSource, index: Index) -> StoredComponent | None:
+def find_split(source: DocumentSource, index: Index) -> StoredComponent | None:
     """The component that a split index stands for; `None` where it is an index of something else.
 
     Raises as `find_component` does.
@@ -86,7 +90,7 @@ def find_split(source: BlobSource, index: Index) -> StoredComponent | None:
     return component
 
 
-def restore_component(source: BlobSource, skeletons: Manifest) -> StoredComponent:
+def restore_component(source: DocumentSource, skeletons: Manifest) -> StoredComponent:
     """The component that a skeleton artifact stands for; its whole may or may not be stored too.
 
     Raises:
@@ -137,7 +141,7 @@ def _other_subject() -> DocumentError:
     return DocumentError("document-invalid", "the subject is not the whole that is stored", json_path="subject")
 
 
-def _find_skeletons(source: BlobSource, index: Index) -> Manifest | None:
+def _find_skeletons(source: DocumentSource, index: Index) -> Manifest | None:
     """The skeleton artifact of a split index; `None` where it is an index of something else."""
     if index.artifact_type == media_types.SPLIT_INDEX:
         for entry in index.manifests:
@@ -149,7 +153,7 @@ def _find_skeletons(source: BlobSource, index: Index) -> Manifest | None:
     return _find_untyped(source, index)
 
 
-def _find_untyped(source: BlobSource, index: Index) -> Manifest | None:
+def _find_untyped(source: DocumentSource, index: Index) -> Manifest | None:
     """The same where every artifact type is gone but the skeleton artifact's own.
 
     Tools that write an index anew leave the types out (`skopeo copy --all`), and keep the order. One that
@@ -166,19 +170,31 @@ def _find_untyped(source: BlobSource, index: Index) -> Manifest | None:
     return manifest if is_ours else None
 
 
-def _only_manifest(index: Index) -> Descriptor:
-    """The one manifest of an index that is not ours."""
+def _only_component(source: DocumentSource, index: Index) -> Descriptor:
+    """The one manifest of an index that is not ours, or else the one that is a Wasm artifact."""
     manifests = [entry for entry in index.manifests if entry.media_type == media_types.IMAGE_MANIFEST]
+    if 1 < len(manifests) <= _MOST_LOOKED_AT:
+        manifests = [entry for entry in manifests if _is_component(source, entry)]
     if len(manifests) != 1:
         raise _unexpected(
-            f"this is an index of {len(index.manifests)} entries, not a component",
+            f"this is an index of {len(index.manifests)} entries, {len(manifests)} of them Wasm artifacts",
             "manifests",
-            hint="only an index with one manifest is read",
+            hint="only an index with one is read; `@DIGEST` names one of several",
         )
     return manifests[0]
 
 
-def _read(source: BlobSource, descriptor: Descriptor) -> bytes:
+def _is_component(source: DocumentSource, entry: Descriptor) -> bool:
+    try:
+        only_layer(parse_manifest(_read(source, entry)).value)
+    except (DocumentError, NotFoundError):
+        return False
+    return True
+
+
+def _read(source: DocumentSource, descriptor: Descriptor) -> bytes:
+    if is_document(descriptor.media_type):
+        return source.read_document(descriptor)
     return source.read_blob(descriptor.digest, size=descriptor.size)
 
 

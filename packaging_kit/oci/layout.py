@@ -35,10 +35,19 @@ def tags(index: Index) -> dict[str, Descriptor]:
     return {entry.annotations[REF_NAME]: entry for entry in index.manifests if REF_NAME in entry.annotations}
 
 
+def is_fallback_tag(tag: str) -> bool:
+    """Whether a tag has the form of the one under which others list referrers."""
+    return _FALLBACK_TAG.fullmatch(tag) is not None
+
+
 def is_referrers_list(entry: Descriptor) -> bool:
     """Whether this is the fallback tag of a subject (distribution-spec, "Referrers Tag Schema")."""
-    is_fallback = _FALLBACK_TAG.fullmatch(entry.annotations.get(REF_NAME, "")) is not None
-    return is_fallback and entry.media_type in INDEXES
+    return lists_referrers(entry.annotations.get(REF_NAME, ""), entry)
+
+
+def lists_referrers(tag: str, entry: Descriptor) -> bool:
+    """The same of what `tag` names."""
+    return is_fallback_tag(tag) and entry.media_type in INDEXES
 
 
 def fallback_tag(subject: Digest) -> str:

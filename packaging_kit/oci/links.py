@@ -119,9 +119,10 @@ def _links_of_others(raw: bytes, media_type: str) -> Links:
         content.insert(0, Descriptor.from_json(fields.object("config")))
     subject = fields.values.get("subject")
     artifact_type = fields.optional_text("artifactType")
+    config_type = content[0].media_type if media_type == DOCKER_MANIFEST else None
     return Links(
         content=tuple(content),
         subject=None if subject is None else Descriptor.from_json(fields.object("subject")),
-        artifact_type=artifact_type,
+        artifact_type=artifact_type or config_type,
         own_artifact_type=artifact_type,
     )

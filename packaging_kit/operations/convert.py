@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,15 +18,20 @@ from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.index import Index
 from packaging_kit.oci.layout import Tagged
 from packaging_kit.oci.media_types import IMAGE_INDEX, REF_NAME, SKELETON_ARTIFACT, SPLIT_INDEX
+from packaging_kit.oci.repository import RepositorySource
 from packaging_kit.operations.copy import choose_tag
 from packaging_kit.operations.inputs import iter_view
+from packaging_kit.operations.outputs import temporary_folder
 from packaging_kit.operations.pack import write_content, write_documents
-from packaging_kit.operations.places import RepositoryPlace
-from packaging_kit.operations.progress import NO_PROGRESS, Progress, tell
-from packaging_kit.operations.repositories import open_sink, open_source
-from packaging_kit.operations.settings import Settings
+from packaging_kit.operations.places import LocalPlace, RegistryPlace, RepositoryPlace
+from packaging_kit.operations.repositories import open_local_sink, open_local_source, open_sink, open_source
+from packaging_kit.operations.settings import Settings, side_by_side
 from packaging_kit.operations.unpack import read_component
 from packaging_kit.stores.indexed import IndexedStore
+from packaging_kit.stores.layout import LayoutStore
+from packaging_kit.transfer import copy as transfer
+from packaging_kit.transfer.copy import ReferrerChoice
+from packaging_kit.transfer.progress import NO_PROGRESS, Progress, tell
 
 _OF_A_FORM = frozenset((SKELETON_ARTIFACT, SPLIT_INDEX))
 
@@ -42,6 +48,7 @@ class Converted:
         whole: digest and size of the component.
         kept: what refers to the whole artifact, and stands in the destination.
         left: what refers to it, or referred to the former split index, and does not.
+        unlisted: what the form has besides, and a registry would not find again from the whole artifact.
     """
 
     tag: str
@@ -51,6 +58,7 @@ class Converted:
     whole: Blob
     kept: tuple[Descriptor, ...]
     left: tuple[Descriptor, ...]
+    unlisted: tuple[Descriptor, ...] = ()
 
 
 def convert(
@@ -75,6 +83,8 @@ def convert(
         RequestError: `tag-missing`, `tag-ambiguous`.
         StoreError: `tag-exists`, `tag-moved`, `layout-invalid`, `layout-full`; then nothing has changed.
     """
+    if isinstance(source, RegistryPlace) or isinstance(destination, RegistryPlace):
+        return _convert_afar(source, destination or source, form, settings, force=force, progress=progress)
     with _open_both(source, destination, settings) as (here, there):
         descriptor = here.find(source.tag, source.digest)
         tag = (destination.tag if destination else None) or source.tag or choose_tag(here, descriptor)
@@ -101,6 +111,59 @@ def convert(
             whole=component.layer.blob,
             kept=kept,
             left=tuple(entry for entry in before if entry.digest not in stays),
+        )
+
+
+def _convert_afar(
+    source: RepositoryPlace,
+    destination: RepositoryPlace,
+    form: Form,
+    settings: Settings,
+    *,
+    force: bool,
+    progress: Progress,
+) -> Converted:
+    """The same by way of a layout of our own, out of which the new form is copied."""
+    is_in_place = destination is source
+    stopped = threading.Event()
+    with (
+        open_source(source, settings, stopped) as here,
+        temporary_folder(settings) as folder,
+        open_sink(destination, settings, stopped) as there,
+    ):
+        descriptor = here.find(source.tag, source.digest)
+        tag = destination.tag or source.tag or choose_tag(here, descriptor)
+        component = find_component(here, descriptor)
+        whole = component.manifest.digest
+        store = LayoutStore.open_or_new(folder)
+        packed = _write(component, here, store, form, settings, progress)
+        store.put([Tagged(tag, _entry(component, packed), packed.untagged)], force=False)
+        if is_in_place and here.find(tag).digest != descriptor.digest:
+            raise StoreError("tag-moved", f"the tag `{tag}` was moved meanwhile")
+        of_whole = here.referrers(whole)
+        of_index = here.referrers(descriptor.digest) if descriptor.digest != whole else ()
+        copied = transfer.copy(
+            store,
+            there,
+            [(tag, store.find(tag))],
+            referrers=ReferrerChoice.AUTO,
+            force=force or is_in_place,
+            progress=progress,
+            side_by_side=side_by_side(settings),
+            stopped=stopped,
+        )
+        own = {entry.digest for entry in packed.untagged}
+        kept = tuple(entry for entry in packed.untagged if entry not in copied.left)
+        others = tuple(entry for entry in of_whole if entry.digest not in own)
+        return Converted(
+            tag=tag,
+            digest=packed.tagged.digest,
+            manifest=whole,
+            form=form if packed.root is not None else Form.WHOLE,
+            whole=component.layer.blob,
+            kept=(*kept, *others) if is_in_place else kept,
+            left=of_index if is_in_place else (*others, *of_index),
+            unlisted=copied.left,
         )
 
 
@@ -139,14 +202,14 @@ def _is_of_a_form(entry: Descriptor, whole: Digest, store: IndexedStore) -> bool
 
 @contextmanager
 def _open_both(
-    source: RepositoryPlace, destination: RepositoryPlace | None, settings: Settings
+    source: LocalPlace, destination: LocalPlace | None, settings: Settings
 ) -> Iterator[tuple[IndexedStore, IndexedStore]]:
-    with open_source(source, settings) as here:
+    with open_local_source(source, settings) as here:
         if destination is None:
             with here.writing():
                 yield here, here
         else:
-            with open_sink(destination, settings) as there:
+            with open_local_sink(destination, settings) as there:
                 yield here, there
 
 
@@ -174,7 +237,7 @@ def _entry(component: StoredComponent, packed: Packed) -> Descriptor:
 
 def _write(
     component: StoredComponent,
-    source: IndexedStore,
+    source: RepositorySource,
     sink: BlobSink,
     form: Form,
     settings: Settings,

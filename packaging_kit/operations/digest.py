@@ -9,9 +9,9 @@ from packaging_kit.digest import Digest
 from packaging_kit.fragments.explode import explode, explode_chunks
 from packaging_kit.fragments.exploded import Exploded
 from packaging_kit.operations.inputs import Input, open_chunks
-from packaging_kit.operations.progress import NO_PROGRESS, Progress, tell
 from packaging_kit.operations.settings import Settings
 from packaging_kit.stores.scratch import FileScratch
+from packaging_kit.transfer.progress import NO_PROGRESS, Progress, tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from packaging_kit.artifact.graph import Node
 from packaging_kit.artifact.unpack import StoredComponent, find_split, only_layer, restore_component
-from packaging_kit.blobs import BlobSource
 from packaging_kit.digest import Digest
 from packaging_kit.errors import DocumentError, NotFoundError, WasmFormatError
 from packaging_kit.fragments.explode import explode_chunks
@@ -16,6 +15,7 @@ from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.index import parse_index
 from packaging_kit.oci.manifest import Manifest, parse_manifest
 from packaging_kit.oci.media_types import IMAGE_INDEX, IMAGE_MANIFEST, SKELETON_ARTIFACT, WASM_CONFIG
+from packaging_kit.oci.repository import DocumentSource
 from packaging_kit.oci.wasm_config import parse_wasm_config
 from packaging_kit.operations.unpack import iter_unhashed
 from packaging_kit.stores.scratch import FileScratch
@@ -24,7 +24,7 @@ Check = Callable[[Collection[Digest] | None], None]
 """Takes long. It is told what the document and those in it name; `None` where not all of them could be read."""
 
 
-def check_document(node: Node, source: BlobSource, temporary: Path | None) -> tuple[int, Check] | None:
+def check_document(node: Node, source: DocumentSource, temporary: Path | None) -> tuple[int, Check] | None:
     """Look at a document of ours or of the CNCF layout; the rest of it is a check that reads so many bytes.
 
     Raises, as the check does:
@@ -56,7 +56,7 @@ def read_through(chunks: Iterable[bytes]) -> None:
 
 
 def _check_split(
-    component: StoredComponent, named: Collection[Digest] | None, source: BlobSource, temporary: Path | None
+    component: StoredComponent, named: Collection[Digest] | None, source: DocumentSource, temporary: Path | None
 ) -> None:
     with FileScratch(temporary) as scratch:
         read_through(iter_unhashed(component, source, scratch))
@@ -66,7 +66,7 @@ def _check_split(
 
 
 def _check_skeleton_artifact(
-    manifest: Manifest, source: BlobSource, temporary: Path | None
+    manifest: Manifest, source: DocumentSource, temporary: Path | None
 ) -> tuple[int, Check] | None:
     """Where it refers to a whole artifact, the whole has to split into it."""
     component = restore_component(source, manifest)
@@ -83,7 +83,7 @@ def _check_skeletons(
     layer: Descriptor,
     root: Digest | None,
     named: Collection[Digest] | None,
-    source: BlobSource,
+    source: DocumentSource,
     temporary: Path | None,
 ) -> None:
     with FileScratch(temporary) as scratch:

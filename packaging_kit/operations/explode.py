@@ -8,10 +8,10 @@ from packaging_kit.blobs import Blob
 from packaging_kit.fragments.explode import explode
 from packaging_kit.operations.digest import SplitSummary, summarise
 from packaging_kit.operations.inputs import Input, open_view
-from packaging_kit.operations.progress import NO_PROGRESS, Progress, tell
 from packaging_kit.operations.settings import Settings
 from packaging_kit.stores.exploded import ExplodedFolder
 from packaging_kit.stores.files import make_folder
+from packaging_kit.transfer.progress import NO_PROGRESS, Progress, tell
 
 
 def explode_file(source: Input, into: Path, settings: Settings, progress: Progress = NO_PROGRESS) -> SplitSummary:

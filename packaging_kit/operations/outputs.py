@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO, Final
 
 from packaging_kit.blobs import Blob, Chunk, check_blob
 from packaging_kit.digest import Digest
 from packaging_kit.errors import StoreError, UnavailableError
 from packaging_kit.limits import CHUNK_SIZE
+from packaging_kit.operations.settings import Settings
 from packaging_kit.stores.atomic import AtomicFile, write_chunks
 from packaging_kit.stores.files import io_errors, is_file, is_folder, is_there, sync_folder
 from packaging_kit.stores.locks import sweep
@@ -121,3 +124,16 @@ def _write_stream(chunks: Iterable[Chunk], stream: BinaryIO, temporary: Path | N
             _write_all(stream, view[start : start + CHUNK_SIZE])
         stream.flush()
     return blob
+
+
+@contextmanager
+def temporary_folder(settings: Settings) -> Iterator[Path]:
+    """A folder that is gone in the end.
+
+    Raises:
+        UnavailableError: `io-error`, where it can't be made.
+    """
+    with io_errors(settings.temporary or Path("temporary folder")):
+        folder = TemporaryDirectory(prefix="packaging-kit-", dir=settings.temporary, ignore_cleanup_errors=True)
+    with folder:
+        yield Path(folder.name)

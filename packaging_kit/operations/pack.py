@@ -24,10 +24,10 @@ from packaging_kit.oci.layout import Tagged
 from packaging_kit.oci.reference import check_tag, tag_from_stem
 from packaging_kit.oci.wasm_config import EPOCH, ComponentConfig, check_created
 from packaging_kit.operations.inputs import Input, iter_view, open_view
-from packaging_kit.operations.places import RepositoryPlace
-from packaging_kit.operations.progress import NO_PROGRESS, Progress, tell
-from packaging_kit.operations.repositories import open_sink
+from packaging_kit.operations.places import LocalPlace
+from packaging_kit.operations.repositories import open_local_sink
 from packaging_kit.operations.settings import Settings
+from packaging_kit.transfer.progress import NO_PROGRESS, Progress, tell
 from packaging_kit.wasm.interface import read_interface
 from packaging_kit.wasm.preamble import Kind
 
@@ -86,7 +86,7 @@ class PackResult:
 
 def pack(
     sources: Sequence[Input],
-    place: RepositoryPlace,
+    place: LocalPlace,
     options: PackOptions,
     settings: Settings,
     progress: Progress = NO_PROGRESS,
@@ -106,7 +106,7 @@ def pack(
     check_created(EPOCH if options.created is None else options.created)
     results: list[PackResult] = []
     things: list[Tagged] = []
-    with open_sink(place, settings) as store:
+    with open_local_sink(place, settings) as store:
         for source, tag, title in zip(sources, tags, titles, strict=True):
             try:
                 with open_view(source, settings.temporary) as view:

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from packaging_kit.digest import Digest
 from packaging_kit.errors import NotFoundError, RequestError
-from packaging_kit.oci.reference import check_tag
+from packaging_kit.oci.reference import Reference, check_tag, is_registry_host
 from packaging_kit.stores.files import io_errors, is_file, is_folder, is_there
 from packaging_kit.stores.layout import is_layout
 
 _DIGEST_LIKE = re.compile(r"sha[0-9]+:", re.IGNORECASE)
 _ARCHIVE = ".tar"
-_REGISTRY_HOST = re.compile(r"localhost|[^/]*[.:][^/]*")
+_REGISTRY = "docker://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,43 @@ class ArchivePlace:
         return f"oci-archive:{self.file}{_inside(self.tag, self.digest)}"
 
 
-RepositoryPlace = LayoutPlace | ArchivePlace
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryPlace:
+    """A repository in a registry, and what in it.
+
+    Attributes:
+        reference: which one.
+    """
+
+    reference: Reference
+
+    @property
+    def tag(self) -> str | None:
+        return self.reference.tag if self.reference.digest is None else None
+
+    @property
+    def digest(self) -> Digest | None:
+        return self.reference.digest
+
+    def __str__(self) -> str:
+        return f"docker://{self.reference}"
+
+
+LocalPlace = LayoutPlace | ArchivePlace
+"""A place on this machine that holds named things."""
+
+RepositoryPlace = LocalPlace | RegistryPlace
 """A place that holds named things."""
 
 Place = FilePlace | RepositoryPlace
 
+P = TypeVar("P", LayoutPlace, ArchivePlace, RegistryPlace, LocalPlace, RepositoryPlace)
 
-def with_tag(place: RepositoryPlace, tag: str) -> RepositoryPlace:
+
+def with_tag(place: P, tag: str) -> P:
     """The place of something else in the same repository."""
+    if isinstance(place, RegistryPlace):
+        return RegistryPlace(reference=replace(place.reference, tag=tag, digest=None))
     return replace(place, tag=tag, digest=None)
 
 
@@ -82,7 +111,7 @@ def parse_source(text: str) -> Place:
     """The place that something is read from.
 
     Raises:
-        RequestError: `place-unclear`, `place-unsupported`, `tag-invalid`, `digest-invalid`.
+        RequestError: `place-unclear`, `reference-invalid`, `tag-invalid`, `digest-invalid`.
     """
     if (prefixed := _parse_prefixed(text)) is not None:
         return prefixed
@@ -101,18 +130,62 @@ def parse_source(text: str) -> Place:
         return inside
     if text.startswith(("/", "./", "../")) or text.endswith(".wasm"):
         return FilePlace(text)
+    if _names_a_registry(text):
+        return RegistryPlace(reference=Reference.parse(text))
+    raise _unclear(text)
+
+
+def _names_a_registry(text: str) -> bool:
     host, slash, _ = text.partition("/")
-    if slash and _REGISTRY_HOST.fullmatch(host):
-        raise _unsupported("registries")
-    raise RequestError(
+    return bool(slash) and is_registry_host(host)
+
+
+def _unclear(text: str) -> RequestError:
+    return RequestError(
         "place-unclear",
         f"`{text}` names nothing that is here, and could be a file or a registry",
         hint=f"`./{text}` for a file, `oci:{text}` for a layout, `docker://{text}` for a registry",
     )
 
 
+def parse_registry(text: str) -> RegistryPlace:
+    """The repository of a registry that something is pushed to or pulled from.
+
+    Raises:
+        RequestError: `place-unclear`, `reference-invalid`, `tag-invalid`, `digest-invalid`.
+    """
+    place = _parse_prefixed(text)
+    if place is None and _names_a_registry(text):
+        place = RegistryPlace(reference=Reference.parse(text))
+    if not isinstance(place, RegistryPlace):
+        raise RequestError(
+            "place-unclear", f"`{text}` is not a reference", hint="HOST/REPOSITORY:TAG, or `docker://NAME`"
+        )
+    return place
+
+
+def parse_local(text: str) -> LocalPlace:
+    """The layout or archive that a command changes in its place; raises as `parse_repository` does.
+
+    Raises:
+        RequestError: `place-unsupported`, for a registry.
+    """
+    return as_local(parse_repository(text))
+
+
+def as_local(place: RepositoryPlace, hint: str = "`oci:DIR`") -> LocalPlace:
+    """The place, where it is on this machine.
+
+    Raises:
+        RequestError: `place-unsupported`.
+    """
+    if isinstance(place, RegistryPlace):
+        raise RequestError("place-unsupported", "this works on layouts and archives, not on registries", hint=hint)
+    return place
+
+
 def parse_repository(text: str) -> RepositoryPlace:
-    """The layout or archive that something is read from; raises as `parse_source` does.
+    """The layout, archive or registry that something is read from; raises as `parse_source` does.
 
     Raises:
         NotFoundError: `not-found`, where the text could only be a file, and there is none.
@@ -127,10 +200,10 @@ def parse_repository(text: str) -> RepositoryPlace:
 
 
 def parse_output(text: str) -> RepositoryPlace:
-    """The layout or archive that something is written to; every text without a prefix is a path.
+    """The place that something is written to; every text without a prefix is a path.
 
     Raises:
-        RequestError: `place-unclear`, `place-unsupported`, `tag-invalid`.
+        RequestError: `place-unclear`, `reference-invalid`, `tag-invalid`.
     """
     if text == "-":
         raise RequestError("place-unclear", "a layout is a folder or an archive and can't be standard output")
@@ -144,13 +217,38 @@ def parse_output(text: str) -> RepositoryPlace:
 
 
 def parse_destination(text: str) -> RepositoryPlace:
-    """The place that is copied to: as `parse_output` reads it, and `PATH:TAG` where the path is there already."""
+    """The place that an `-o` names: as `parse_output` reads it, and `PATH:TAG` where the path is there already."""
     place = _parse_prefixed(text)
     if place is None:
         with _looking_at(_path(text)):
             is_plain = is_there(text, follow_links=True)
         place = None if is_plain else _inside_of(text)
     return parse_output(text) if place is None else _writable(place)
+
+
+def parse_target(text: str) -> RepositoryPlace:
+    """The place that is copied to, which may be a registry without a prefix too.
+
+    Raises:
+        RequestError: `place-unclear`, `reference-invalid`, `tag-invalid`.
+    """
+    if _parse_prefixed(text) is not None or text == "-":
+        return parse_destination(text)
+    with _looking_at(_path(text)):
+        is_path = is_there(text, follow_links=True) or _inside_of(text) is not None
+    *_, plain = readings = tuple(_readings(text))
+    archives = [reading for reading in readings if reading.path.endswith(_ARCHIVE)]
+    if is_path or plain.path.startswith(("/", "./", "../")):
+        return parse_destination(text)
+    if archives:
+        return _writable(ArchivePlace(**archives[-1].fields("file")))
+    if _names_a_registry(text):
+        return _writable(RegistryPlace(reference=Reference.parse(text)))
+    raise RequestError(
+        "place-unclear",
+        f"`{text}` names nothing that is here, and could be a new layout or a registry",
+        hint=f"`oci:{text}` for a layout, `docker://{text}` for a registry",
+    )
 
 
 def _writable(place: RepositoryPlace) -> RepositoryPlace:
@@ -164,8 +262,8 @@ def _parse_prefixed(text: str) -> RepositoryPlace | None:
         return LayoutPlace(**_split(text.removeprefix("oci:"), "folder"))
     if text.startswith("oci-archive:"):
         return ArchivePlace(**_split(text.removeprefix("oci-archive:"), "file"))
-    if text.startswith("docker://"):
-        raise _unsupported("registries")
+    if text.startswith(_REGISTRY):
+        return RegistryPlace(reference=Reference.parse(text.removeprefix(_REGISTRY)))
     return None
 
 
@@ -196,7 +294,7 @@ def _readings(text: str) -> Iterator[_Reading]:
     yield _Reading(text)
 
 
-def _inside_of(text: str) -> RepositoryPlace | None:
+def _inside_of(text: str) -> LocalPlace | None:
     """`PATH:TAG` or `PATH@DIGEST` where the path is a layout or an archive that exists."""
     for reading in _readings(text):
         path = Path(reading.path)
@@ -237,7 +335,3 @@ def _path(text: str) -> Path:
     if not text:
         raise RequestError("place-unclear", "the place names no path", hint="`oci:DIR:TAG`")
     return Path(text)
-
-
-def _unsupported(what: str) -> RequestError:
-    return RequestError("place-unsupported", f"{what} are not supported by this version", hint="`oci:DIR`")

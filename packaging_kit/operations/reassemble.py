@@ -9,10 +9,10 @@ from packaging_kit.digest import Digest
 from packaging_kit.errors import NotFoundError, RequestError
 from packaging_kit.fragments.reassemble import reassemble
 from packaging_kit.operations.outputs import Expected, Output, write_output
-from packaging_kit.operations.progress import NO_PROGRESS, Progress, tell
 from packaging_kit.operations.settings import Settings
 from packaging_kit.stores.exploded import ExplodedFolder
 from packaging_kit.stores.scratch import FileScratch
+from packaging_kit.transfer.progress import NO_PROGRESS, Progress, tell
 
 
 def reassemble_folder(

@@ -12,12 +12,13 @@ from packaging_kit.errors import PackagingKitError, WasmFormatError
 from packaging_kit.oci import layout
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.media_types import SKELETON_ARTIFACT
+from packaging_kit.oci.repository import RepositorySource
 from packaging_kit.operations.places import RepositoryPlace, with_tag
-from packaging_kit.operations.progress import NO_PROGRESS, Progress
 from packaging_kit.operations.repositories import open_source
 from packaging_kit.operations.settings import Settings
 from packaging_kit.stores.indexed import IndexedStore
 from packaging_kit.stores.scratch import FileScratch
+from packaging_kit.transfer.progress import NO_PROGRESS, Progress
 
 _OF_OTHERS = ("media-type-unexpected", "layers-not-one")
 """Codes of the errors from what is no component."""
@@ -53,7 +54,8 @@ class Sharing:
         components: number of tagged components.
         others: number of tags that name something else.
         packed: bytes of the components, each by itself.
-        stored: bytes of all blobs that the places hold; a place that names one thing in it adds none.
+        stored: bytes of all blobs that the places hold; a place that names one thing in it adds none, nor does a
+            registry, which tells nobody.
         split: bytes that the distinct modules and skeletons have: what form `split` needs, documents aside.
         modules: by bytes saved, then by size.
     """
@@ -128,7 +130,7 @@ def stats(places: Sequence[RepositoryPlace], settings: Settings, progress: Progr
     for place in dict.fromkeys(places):
         progress.start("stats", None)
         with open_source(place, settings) as store:
-            if place.tag is None and place.digest is None:
+            if place.tag is None and place.digest is None and isinstance(store, IndexedStore):
                 counts.stored += sum(blob.size for blob in store.iter_blobs())
             for name, entry in _iter_named(place, store):
                 if name in counts.names:
@@ -143,23 +145,23 @@ def stats(places: Sequence[RepositoryPlace], settings: Settings, progress: Progr
     return counts.total()
 
 
-def _iter_named(place: RepositoryPlace, store: IndexedStore) -> Iterator[tuple[str, Descriptor]]:
+def _iter_named(place: RepositoryPlace, store: RepositorySource) -> Iterator[tuple[str, Descriptor]]:
     """Everything that `place` names, each with its own place as text."""
     if place.tag is not None or place.digest is not None:
         yield str(place), store.find(place.tag, place.digest)
         return
     tagged = store.tagged()
     for tag in sorted(tagged):
-        if not layout.is_referrers_list(tagged[tag]):
+        if not layout.lists_referrers(tag, tagged[tag]):
             yield str(with_tag(place, tag)), tagged[tag]
 
 
-def _read_composition(name: str, entry: Descriptor, store: IndexedStore, settings: Settings) -> Composition | None:
+def _read_composition(name: str, entry: Descriptor, store: RepositorySource, settings: Settings) -> Composition | None:
     """What a component is made of; `None` for what is no component."""
     try:
         component = find_component(store, entry)
-        skeletons = store.referrers(component.manifest.digest) if component.root is None else ()
-        wanted = tuple(referrer for referrer in skeletons if referrer.artifact_type == SKELETON_ARTIFACT)
+        subject = component.manifest.digest
+        wanted = store.referrers(subject, (SKELETON_ARTIFACT,)) if component.root is None else ()
         with FileScratch(settings.temporary) as scratch:
             return read_composition(component, wanted, store, scratch)
     except PackagingKitError as exc:

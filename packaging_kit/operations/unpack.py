@@ -8,26 +8,52 @@ from contextlib import contextmanager
 from packaging_kit.artifact.unpack import StoredComponent, find_component
 from packaging_kit.blobs import Blob, BlobSource, Scratch, check_size
 from packaging_kit.digest import Digest, verified
-from packaging_kit.errors import NotFoundError
+from packaging_kit.errors import NotFoundError, PackagingKitError
 from packaging_kit.fragments.explode import explode
 from packaging_kit.fragments.plan import check_modules, make_plan
 from packaging_kit.fragments.reassemble import iter_whole
 from packaging_kit.fragments.walk import check_whole_size
-from packaging_kit.limits import MAX_WHOLE_SIZE
-from packaging_kit.operations.outputs import Expected, Output, verified_copy, write_output
-from packaging_kit.operations.places import RepositoryPlace
-from packaging_kit.operations.progress import NO_PROGRESS, Progress, tell
+from packaging_kit.limits import MAX_WHOLE_SIZE, MIB
+from packaging_kit.oci.repository import RepositorySource
+from packaging_kit.operations.outputs import Expected, Output, temporary_folder, verified_copy, write_output
+from packaging_kit.operations.places import RegistryPlace, RepositoryPlace
 from packaging_kit.operations.repositories import open_source
-from packaging_kit.operations.settings import Settings
-from packaging_kit.stores.indexed import IndexedStore
+from packaging_kit.operations.settings import Settings, side_by_side
+from packaging_kit.stores.layout import LayoutStore
+from packaging_kit.stores.memory import MemoryStore
 from packaging_kit.stores.scratch import FileScratch
+from packaging_kit.transfer.copy import ReferrerChoice, copy
+from packaging_kit.transfer.progress import NO_PROGRESS, Progress, tell
+
+_NAME = "fetched"
+_IN_MEMORY = 32 * MIB
 
 
 @contextmanager
-def open_component(place: RepositoryPlace, settings: Settings) -> Iterator[tuple[IndexedStore, StoredComponent]]:
+def open_component(place: RepositoryPlace, settings: Settings) -> Iterator[tuple[RepositorySource, StoredComponent]]:
     """The component that a place names, and the repository that it is in; raises as `unpack` does."""
     with open_source(place, settings) as store:
-        yield store, find_component(store, store.find(place.tag, place.digest))
+        descriptor = store.find(place.tag, place.digest)
+        component = find_component(store, descriptor)
+        if component.root is None or not isinstance(place, RegistryPlace):
+            yield store, component
+            return
+        # Module by module out of a registry takes long, and side by side a fraction of that.
+        with temporary_folder(settings) as folder:
+            near = LayoutStore.open_or_new(folder) if component.layer.size > _IN_MEMORY else MemoryStore()
+            try:
+                copy(
+                    store,
+                    near,
+                    [(_NAME, descriptor)],
+                    referrers=ReferrerChoice.NEVER,
+                    force=False,
+                    side_by_side=side_by_side(settings),
+                )
+            except PackagingKitError as exc:
+                exc.side = None  # there is only one
+                raise
+            yield near, component
 
 
 def unpack(place: RepositoryPlace, output: Output, settings: Settings, progress: Progress = NO_PROGRESS) -> Blob:

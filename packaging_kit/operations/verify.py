@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from packaging_kit.artifact.graph import check_depth, read_node
 from packaging_kit.blobs import Blob
@@ -16,12 +17,14 @@ from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.index import Index
 from packaging_kit.oci.links import Links, check_entry
 from packaging_kit.oci.media_types import REF_NAME
+from packaging_kit.oci.repository import RepositorySource
 from packaging_kit.operations.document_checks import Check, check_document, read_through
 from packaging_kit.operations.places import RepositoryPlace
-from packaging_kit.operations.progress import NO_PROGRESS, Progress
 from packaging_kit.operations.repositories import open_source
-from packaging_kit.operations.settings import Settings
+from packaging_kit.operations.settings import Settings, side_by_side
 from packaging_kit.stores.indexed import IndexedStore
+from packaging_kit.stores.workers import Workers
+from packaging_kit.transfer.progress import NO_PROGRESS, Progress
 
 _WORTH_A_THREAD = 256 * KIB
 _DAMAGE = (NotFoundError, ContentError)
@@ -79,14 +82,24 @@ def verify(place: RepositoryPlace, settings: Settings, progress: Progress = NO_P
     """
     with open_source(place, settings) as store:
         work = _Work(store, settings)
-        index = store.read_index().value
         is_all = place.tag is None and place.digest is None
+        is_indexed = isinstance(store, IndexedStore)
+        index = store.read_index().value if isinstance(store, IndexedStore) else _index_of(store, place)
         if is_all:
-            work.follow(work.check_index(index), with_referrers=False)
+            work.follow(work.check_index(index), with_referrers=not is_indexed)
         else:
             work.follow([_Step(store.find(place.tag, place.digest))], with_referrers=True)
         work.run(progress)
-        return work.report(index, store.iter_blobs() if is_all else ())
+        held = store.iter_blobs() if isinstance(store, IndexedStore) and is_all else ()
+        return work.report(index, held)
+
+
+def _index_of(store: RepositorySource, place: RepositoryPlace) -> Index:
+    """The index that a registry's repository would have as a layout, as far as `place` asks for it."""
+    if place.digest is not None:
+        return Index(manifests=())
+    tags = store.tags() if place.tag is None else (place.tag,)
+    return Index(manifests=tuple(replace(store.find(tag), annotations={REF_NAME: tag}) for tag in tags))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +129,20 @@ class _Job:
     say: Callable[[Blob, PackagingKitError], None]
 
 
+def _do(job: _Job, progress: Progress) -> PackagingKitError | None:
+    """What is wrong, if anything."""
+    try:
+        job.work()
+    except PackagingKitError as exc:
+        return exc
+    finally:
+        progress.advance(job.size)
+    return None
+
+
 @dataclass(slots=True)
 class _Work:
-    store: IndexedStore
+    store: RepositorySource
     settings: Settings
     found: list[tuple[Blob | None, str, PackagingKitError]] = field(default_factory=list)
     _said: set[Blob | None] = field(default_factory=set)  # what `found` is about
@@ -172,21 +196,20 @@ class _Work:
         """Hash the blobs, and put the splits together; large ones side by side."""
         jobs = [*map(self._hash, self._leaves), *self._checks]
         progress.start("verify", sum(job.size for job in jobs))
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            started = [(job, pool.submit(job.work) if job.size >= _WORTH_A_THREAD else None) for job in jobs]
-            try:
-                for job, future in started:
-                    try:
-                        if future is None:
-                            job.work()
-                        else:
-                            future.result()
-                    except PackagingKitError as exc:
-                        job.say(job.blob, exc)
-                    progress.advance(job.size)
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        is_near = isinstance(self.store, IndexedStore)
+        count = (os.cpu_count() or 1) if is_near else side_by_side(self.settings)
+        small: dict[int, PackagingKitError | None] = {}
+        with Workers[PackagingKitError | None](count, threading.Event()) as workers:
+            for number, job in enumerate(jobs):
+                if is_near and job.size < _WORTH_A_THREAD:
+                    small[number] = _do(job, progress)
+                else:
+                    workers.submit(partial(_do, job, progress))
+            large = iter(workers.finish())
+        for number, job in enumerate(jobs):
+            error = small[number] if number in small else next(large)
+            if error is not None:
+                job.say(job.blob, error)
 
     def report(self, index: Index, held: Iterable[Blob]) -> Verification:
         tagged: dict[Blob, list[str]] = {}

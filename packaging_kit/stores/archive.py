@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from packaging_kit.blobs import Blob, Chunk, check_blob, check_size
 from packaging_kit.digest import Digest, SideHasher
 from packaging_kit.document import Document
 from packaging_kit.errors import ContentError, DocumentError, NotFoundError, RequestError, StoreError, UnavailableError
-from packaging_kit.limits import CHUNK_SIZE, MAX_LAYOUT_INDEX_ENTRIES, MAX_LAYOUT_INDEX_SIZE
+from packaging_kit.limits import CHUNK_SIZE, MAX_LAYOUT_INDEX_ENTRIES, MAX_LAYOUT_INDEX_SIZE, MIB
 from packaging_kit.oci.index import Index, parse_index
 from packaging_kit.oci.layout import LAYOUT_FILE
 from packaging_kit.stores import tar
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _LAYOUT: Final = "oci-layout"
 _INDEX: Final = "index.json"
 _BLOBS: Final = "blobs"
+_SMALL: Final = 1 * MIB
 
 
 class ArchiveStore(IndexedStore):
@@ -53,6 +55,7 @@ class ArchiveStore(IndexedStore):
         self._scratch = scratch
         self._waiting: dict[Digest, tuple[int, int]] = {}
         self._relied_on: set[Blob] = set()
+        self._appending = threading.Lock()
         try:
             self._open()
         except NotFoundError:
@@ -101,9 +104,11 @@ class ArchiveStore(IndexedStore):
             self._relied_on.add(expected)
             return expected
         algorithm = "sha256" if expected is None else expected.digest.algorithm
+        if expected is not None and expected.size <= _SMALL:
+            chunks = list(chunks)  # so that others don't wait while they come from afar
         start: int | None = None
         size = 0
-        with SideHasher(algorithm) as hasher:
+        with self._appending, SideHasher(algorithm) as hasher:
             for chunk in chunks:
                 hasher.update(chunk)
                 position = self._scratch.append(chunk)

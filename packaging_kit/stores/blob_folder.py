@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -20,7 +21,8 @@ from packaging_kit.stores.publishing import Publisher
 class BlobFolder(BlobSource, BlobSink):
     """Blobs as plain files.
 
-    What is written gets its name when it is complete and flushed; `flush` makes the names durable.
+    What is written gets its name when it is complete and flushed; `flush` makes the names durable. Several
+    threads may write at a time.
 
     Raises:
         StoreError: `layout-invalid`, where something is no plain file or folder.
@@ -33,6 +35,8 @@ class BlobFolder(BlobSource, BlobSink):
         self._made: set[Path] = set()
         self._unflushed: set[Path] = set()
         self._publisher: Publisher | None = None
+        self._publishing_for: int | None = None  # the thread that has the publisher
+        self._preparing = threading.RLock()
 
     def blob_path(self, digest: Digest) -> Path:
         """Where the blob is or would be."""
@@ -75,7 +79,8 @@ class BlobFolder(BlobSource, BlobSink):
             blob = write_chunks(file, chunks, algorithm)
             if expected is not None:
                 check_blob(blob, digest=expected.digest, size=expected.size, what="the content")
-            if self._publisher is None:
+            # Threads that write side by side wait for the disk side by side anyway.
+            if self._publisher is None or self._publishing_for != threading.get_ident():
                 file.publish(self._path(blob.digest))
             else:
                 self._publisher.publish(file, self._path(blob.digest), blob)
@@ -122,10 +127,11 @@ class BlobFolder(BlobSource, BlobSink):
     def _make_folder(self, folder: Path) -> None:
         """Make one of the folders of blobs, the first time; writers that were killed may have left something."""
         check_no_link(folder)
-        if folder not in self._made:
-            make_folder(folder)
-            self.sweep()
-            self._made.add(folder)
+        with self._preparing:
+            if folder not in self._made:
+                make_folder(folder)
+                self.sweep()
+                self._made.add(folder)
 
     def _settle(self, digest: Digest) -> None:
         if self._publisher is not None and self._publisher.waiting(digest) is not None:

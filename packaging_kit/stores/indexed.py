@@ -18,7 +18,7 @@ from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.index import Index
 from packaging_kit.oci.links import Links
 from packaging_kit.oci.media_types import INDEXES
-from packaging_kit.oci.repository import RepositorySink, RepositorySource
+from packaging_kit.oci.repository import DocumentSource, RepositorySink, RepositorySource, TakenChunks
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,15 +81,23 @@ class IndexedStore(RepositorySource, RepositorySink):
     def tagged(self) -> Mapping[str, Descriptor]:
         return self._look().tagged
 
-    def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+    def referrers(self, subject: Digest, artifact_types: Collection[str] | None = None) -> tuple[Descriptor, ...]:
         seen = self._look()
         if seen.referrers is None:
             seen.referrers = self._read_referrers(seen.index.value)
-        found = {entry.digest: entry for entry in seen.referrers.get(subject, ())}
+        entries = seen.referrers.get(subject, ())
+        found = {
+            entry.digest: entry for entry in entries if artifact_types is None or entry.artifact_type in artifact_types
+        }
         return tuple(found[digest] for digest in sorted(found))
 
-    def put(self, things: Iterable[layout.Tagged], *, force: bool) -> None:
+    def put(self, things: Iterable[layout.Tagged], *, force: bool, source: DocumentSource | None = None) -> None:
         named = tuple(things)
+        if source is not None:
+            for thing in named:
+                entry = thing.descriptor
+                # Also where it is held: only what is written here is safe from a sweep.
+                self.write_blob(TakenChunks(lambda entry=entry: (source.read_document(entry),)), entry.blob)  # type: ignore[misc]
         self.change_index(lambda index: layout.put(index, named, self.subject_of, force=force))
 
     def remove_tags(self, tags: Collection[str]) -> Mapping[str, Descriptor]:

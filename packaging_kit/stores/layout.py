@@ -9,6 +9,7 @@ are replaced as a whole.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -144,7 +145,7 @@ class LayoutStore(BlobFolder, IndexedStore):
             yield
             return
         with ExitStack() as locks, Publisher() as publisher:
-            self._locks, self._publisher = locks, publisher
+            self._locks, self._publisher, self._publishing_for = locks, publisher, threading.get_ident()
             try:
                 yield
             finally:
@@ -179,10 +180,16 @@ class LayoutStore(BlobFolder, IndexedStore):
         """Have the content lock from now on, inside `writing`."""
         if self._locks is None or self._has_joined:
             return
+        with self._preparing:
+            self._join(self._locks)
+
+    def _join(self, locks: ExitStack) -> None:
+        if self._has_joined:
+            return
         self._make_folder(self._content)
         with ExitStack() as gate:
             hold(gate, self._content.parent)
-            hold(self._locks, self._content, shared=True)
+            hold(locks, self._content, shared=True)
         self._has_joined = True
 
     def _replace_index(self, change: Callable[[Index], Index]) -> None:

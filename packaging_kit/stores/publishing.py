@@ -33,6 +33,7 @@ class Publisher:
         self._threads: list[threading.Thread] = []
         self._waiting: dict[Digest, Blob] = {}
         self._errors: list[BaseException] = []
+        self._starting = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -49,8 +50,9 @@ class Publisher:
     def publish(self, file: AtomicFile, path: str, blob: Blob) -> None:
         """Take over `file`, and publish it under `path`, the place of `blob`."""
         self._check()
-        if not self._threads:
-            self._start()
+        with self._starting:
+            if not self._threads:
+                self._start()
         self._waiting[blob.digest] = blob
         if self._threads:
             self._queue.put((file, path, blob))

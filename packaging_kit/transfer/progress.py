@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from packaging_kit.blobs import Chunk
 
+OnBytes = Callable[[int], None]
+"""Is told how many more bytes are done; a negative number where some have to be done again."""
+
 
 class Progress(Protocol):
-    """Is told what is worked on, and how many bytes of it are done."""
+    """Is told what is worked on, and how many bytes of it are done; from many threads."""
 
     def start(self, what: str, total: int | None) -> None:
         """A piece of work begins; `total` bytes, where that is known."""
 
     def advance(self, size: int) -> None:
         """So many more bytes are done."""
+
+    def part(self, what: str, total: int) -> OnBytes:
+        """A part of the work begins that goes on beside others, and ends when all its bytes are done."""
 
 
 class NoProgress:
@@ -24,6 +30,9 @@ class NoProgress:
     def start(self, what: str, total: int | None) -> None: ...
 
     def advance(self, size: int) -> None: ...
+
+    def part(self, what: str, total: int) -> OnBytes:
+        return self.advance
 
 
 NO_PROGRESS: Progress = NoProgress()

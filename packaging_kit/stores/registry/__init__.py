@@ -1,0 +1,1 @@
+"""A repository in an OCI registry (distribution-spec 1.1)."""
