@@ -1,9 +1,11 @@
 """Every folder of `tests/cli/` is a case: `cmd`, and the `stdout`, `stderr` and `exit` that it must give.
 
-`make bless` rewrites what is expected; read the diff.
+A case with a file `registry` has a registry of its own, as `shell.serve` says. `make bless` rewrites what is
+expected; read the diff.
 """
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,11 @@ CASES = Path(__file__).with_name("cli")
 def test_command_line_case_gives_what_is_expected(case: str, tmp_path: Path) -> None:
     folder = CASES / case
 
-    outcome = shell.run((folder / "cmd").read_text(), shell.prepare(tmp_path))
+    shell.prepare(tmp_path)
+    with ExitStack() as stack:
+        wanted = folder / "registry"
+        registry = stack.enter_context(shell.serve(wanted.read_text(), tmp_path)) if wanted.exists() else None
+        outcome = shell.run((folder / "cmd").read_text(), tmp_path, registry)
 
     if os.environ.get("BLESS"):
         (folder / "stdout").write_text(outcome.stdout)

@@ -1,7 +1,8 @@
 """Every command that the documentation shows gives the output that stands below it.
 
 A ```console block holds `$ command` lines, each with what it prints; the blocks of one document run
-one after the other in one folder that has `fixtures/` in it. `make bless` rewrites the outputs.
+one after the other in one folder that has `fixtures/` in it. `localhost:5000` stands for a registry that is
+started for the document. `make bless` rewrites the outputs.
 """
 
 import os
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests import shell
+from tests.registry import Registry
 
 DOCUMENTS = ("README.md", *sorted(f"docs/{path.name}" for path in (shell.REPOSITORY / "docs").glob("*.md")))
+SHOWN_REGISTRY = "localhost:5000"
 CONSOLE = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.DOTALL | re.MULTILINE)
 JSON = re.compile(r"(?<=^```json\n)(.*?)(?=^```$)", re.DOTALL | re.MULTILINE)
 PYTHON = re.compile(r"(?<=^```python\n)(.*?)(?=^```$)", re.DOTALL | re.MULTILINE)
@@ -26,7 +29,8 @@ def test_commands_of_the_document_print_what_it_shows(document: str, tmp_path: P
     shown = path.read_text()
     folder = shell.prepare(tmp_path)
 
-    actual = CONSOLE.sub(lambda block: run_block(block[0], folder), shown)
+    with shell.serve("{}", folder) as registry:
+        actual = CONSOLE.sub(lambda block: run_block(block[0], folder, registry), shown)
 
     if os.environ.get("BLESS"):
         path.write_text(actual)
@@ -34,13 +38,14 @@ def test_commands_of_the_document_print_what_it_shows(document: str, tmp_path: P
     assert actual == shown
 
 
-def run_block(block: str, folder: Path) -> str:
-    return COMMAND.sub(lambda found: f"$ {found[1]}\n{run_command(found[1], folder)}", block)
+def run_block(block: str, folder: Path, registry: Registry) -> str:
+    return COMMAND.sub(lambda found: f"$ {found[1]}\n{run_command(found[1], folder, registry)}", block)
 
 
-def run_command(command: str, folder: Path) -> str:
-    outcome = shell.run(f"exec 2>&1; {command}", folder)
-    return outcome.stdout if not outcome.stdout or outcome.stdout.endswith("\n") else outcome.stdout + "\n"
+def run_command(command: str, folder: Path, registry: Registry) -> str:
+    outcome = shell.run(f"exec 2>&1; {command.replace(SHOWN_REGISTRY, registry.host)}", folder, registry)
+    printed = outcome.stdout.replace("REGISTRY", SHOWN_REGISTRY)
+    return printed if not printed or printed.endswith("\n") else printed + "\n"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -13,22 +13,31 @@ from hypothesis import strategies as st
 from packaging_kit import ArchivePlace, Digest, LayoutPlace
 from packaging_kit.errors import NotFoundError, PackagingKitError, RequestError, UnavailableError
 from packaging_kit.oci.layout import LAYOUT_FILE
+from packaging_kit.oci.reference import Reference
 from packaging_kit.operations.places import (
     FilePlace,
     Place,
+    RegistryPlace,
     RepositoryPlace,
     parse_destination,
+    parse_local,
     parse_output,
+    parse_registry,
     parse_repository,
     parse_source,
+    parse_target,
     with_tag,
 )
+from packaging_kit.operations.pull import parse_pulled
 
 DIGEST = Digest.of(b"")
 STRONG = Digest.of(b"", "sha512")
 HEX = DIGEST.hex
 Parser = Callable[[str], Place]
-PARSERS: tuple[Parser, ...] = (parse_source, parse_repository, parse_output, parse_destination)
+PARSERS: tuple[Parser, ...] = (
+    *(parse_source, parse_repository, parse_output, parse_destination),
+    *(parse_registry, parse_local, parse_target, parse_pulled),
+)
 
 
 def layout(folder: str, tag: str | None = None, digest: Digest | None = None) -> LayoutPlace:
@@ -37,6 +46,10 @@ def layout(folder: str, tag: str | None = None, digest: Digest | None = None) ->
 
 def archive(file: str, tag: str | None = None, digest: Digest | None = None) -> ArchivePlace:
     return ArchivePlace(file=Path(file), tag=tag, digest=digest)
+
+
+def registry(text: str) -> RegistryPlace:
+    return RegistryPlace(reference=Reference.parse(text))
 
 
 @pytest.fixture(autouse=True)
@@ -181,11 +194,14 @@ def test_tag_alone_names_nothing_in_a_layout_either(monkeypatch: pytest.MonkeyPa
         ("new.tar:v1", "place-unclear", "`./new.tar:v1` for a file"),
         (":v1", "place-unclear", "`./:v1` for a file"),
         ("@", "place-unclear", "`./@` for a file"),
-        ("docker://ghcr.io/a/b:v1", "place-unsupported", "`oci:DIR`"),
-        ("ghcr.io/a/b:v1", "place-unsupported", "`oci:DIR`"),
-        ("localhost/a", "place-unsupported", "`oci:DIR`"),
-        ("host:5000/a", "place-unsupported", "`oci:DIR`"),
-        ("lay:a/b", "place-unsupported", "`oci:DIR`"),
+        ("docker://", "reference-invalid", "lower-case letters"),
+        ("docker://ghcr.io/A", "reference-invalid", "lower-case letters"),
+        ("docker://ghcr.io/a:", "tag-invalid", "letters, digits"),
+        ("docker://ghcr.io/a@sha256:0", "digest-invalid", "sha256:<64 hex>"),
+        ("ghcr.io/A/b:v1", "reference-invalid", "lower-case letters"),
+        ("localhost/a:-", "tag-invalid", "letters, digits"),
+        ("host:99999/a", "reference-invalid", "HOST[:PORT]"),
+        ("lay:a/b", "place-unclear", "`./lay:a/b` for a file"),
         ("oci:lay:", "tag-invalid", "letters, digits"),
         ("oci:lay:-a", "tag-invalid", "letters, digits"),
         ("oci:lay:a b", "tag-invalid", "letters, digits"),
@@ -292,7 +308,7 @@ def test_destination_is_not_named_by_digest(text: str) -> None:
 @pytest.mark.parametrize("parse", [parse_output, parse_destination])
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("docker://ghcr.io/a", "place-unsupported"), ("oci:lay:", "tag-invalid"), ("oci:lay@sha256:0", "digest-invalid")],
+    [("docker://ghcr.io/A", "reference-invalid"), ("oci:lay:", "tag-invalid"), ("oci:lay@sha256:0", "digest-invalid")],
 )
 def test_output_with_a_prefix_is_checked_as_a_source_is(parse: Parser, text: str, code: str) -> None:
     with pytest.raises(RequestError) as error:
@@ -347,7 +363,7 @@ def test_any_text_is_a_place_or_an_error_of_ours(text: str) -> None:
             except PackagingKitError:
                 continue
 
-            assert isinstance(place, FilePlace | LayoutPlace | ArchivePlace)
+            assert isinstance(place, FilePlace | LayoutPlace | ArchivePlace | RegistryPlace)
 
 
 @given(
@@ -380,6 +396,9 @@ def test_place_of_something_that_is_there_is_read_back_from_its_text(
         (layout("lay", digest=DIGEST), f"oci:lay@{DIGEST}"),
         (archive("x.tar", "v1"), "oci-archive:x.tar:v1"),
         (archive("x.tar", digest=DIGEST), f"oci-archive:x.tar@{DIGEST}"),
+        (registry("ghcr.io/a/b:v1"), "docker://ghcr.io/a/b:v1"),
+        (registry(f"ghcr.io/a/b@{DIGEST}"), f"docker://ghcr.io/a/b@{DIGEST}"),
+        (registry("a"), "docker://docker.io/library/a"),
     ],
 )
 def test_place_is_written_with_its_prefix(place: RepositoryPlace, text: str) -> None:
@@ -396,3 +415,132 @@ def test_path_that_the_system_does_not_look_at_is_an_error_of_ours() -> None:
 def test_place_of_something_else_in_the_same_repository_has_its_tag_and_no_digest() -> None:
     assert with_tag(layout("lay", digest=DIGEST), "v1") == layout("lay", "v1")
     assert with_tag(archive("x.tar", "v1"), "v2") == archive("x.tar", "v2")
+    assert with_tag(registry(f"ghcr.io/a:v1@{DIGEST}"), "v2") == registry("ghcr.io/a:v2")
+
+
+REGISTRIES = [
+    ("docker://ghcr.io/a/b:v1", "ghcr.io/a/b:v1"),
+    ("ghcr.io/a/b:v1", "ghcr.io/a/b:v1"),
+    ("ghcr.io/a/b", "ghcr.io/a/b"),
+    (f"ghcr.io/a/b@{DIGEST}", f"ghcr.io/a/b@{DIGEST}"),
+    ("localhost/a", "localhost/a"),
+    ("localhost:5000/a:v1", "localhost:5000/a:v1"),
+    ("host:5000/a", "host:5000/a"),
+    ("[::1]:5000/a:v1", "[::1]:5000/a:v1"),
+    ("docker://a", "docker.io/library/a"),
+    ("docker://a/b:v1", "docker.io/a/b:v1"),
+]
+
+
+@pytest.mark.parametrize(("text", "reference"), REGISTRIES)
+def test_registry_is_recognised_by_its_prefix_or_its_host(text: str, reference: str) -> None:
+    found = (parse_source(text), parse_repository(text), parse_registry(text))
+
+    assert found == 3 * (registry(reference),)
+
+
+@pytest.mark.parametrize(("text", "reference"), [pair for pair in REGISTRIES if "@" not in pair[0]])
+def test_registry_can_be_copied_to_with_or_without_its_prefix(text: str, reference: str) -> None:
+    assert parse_target(text) == registry(reference)
+
+
+@pytest.mark.parametrize("text", ["lay", "./lay:v1", "oci:lay:v1", "x.tar", "app.wasm", "missing", "a/b", "-"])
+def test_what_is_pushed_to_or_pulled_from_is_a_registry(text: str) -> None:
+    with pytest.raises(RequestError) as error:
+        parse_registry(text)
+
+    assert (error.value.code, error.value.hint) == ("place-unclear", "HOST/REPOSITORY:TAG, or `docker://NAME`")
+
+
+def test_tag_and_digest_together_mean_the_digest() -> None:
+    place = parse_registry(f"ghcr.io/a:v1@{DIGEST}")
+
+    assert (place.tag, place.digest) == (None, DIGEST)
+
+
+@pytest.mark.parametrize("text", ["docker://ghcr.io/a:v1", "ghcr.io/a:v1"])
+def test_registry_is_no_place_on_this_machine(text: str) -> None:
+    with pytest.raises(RequestError) as error:
+        parse_local(text)
+
+    assert (error.value.code, error.value.hint) == ("place-unsupported", "`oci:DIR`")
+
+
+def test_local_place_is_one() -> None:
+    assert (parse_local("lay:v1"), parse_local("oci:new")) == (layout("lay", "v1"), layout("new"))
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("lay", layout("lay")),
+        ("lay:v1", layout("lay", "v1")),
+        ("plain", layout("plain")),
+        ("./new", layout("./new")),
+        ("/absolute/new", layout("/absolute/new")),
+        ("new.tar", archive("new.tar")),
+        ("new.tar:v1", archive("new.tar", "v1")),
+        ("some.where/new.tar:v1", archive("some.where/new.tar", "v1")),
+        ("oci:new:v1", layout("new", "v1")),
+    ],
+)
+def test_target_is_a_path_where_it_can_be_told(text: str, place: RepositoryPlace) -> None:
+    assert parse_target(text) == place
+
+
+@pytest.mark.parametrize("text", ["new", "new:v1", "some/where", "new.oci", "@"])
+def test_target_that_could_be_a_path_or_a_registry_is_refused_with_both_spellings(text: str) -> None:
+    with pytest.raises(RequestError) as error:
+        parse_target(text)
+
+    assert error.value.code == "place-unclear"
+    assert error.value.hint == f"`oci:{text}` for a layout, `docker://{text}` for a registry"
+
+
+def test_target_is_not_named_by_digest() -> None:
+    with pytest.raises(RequestError) as error:
+        parse_target(f"ghcr.io/a@{DIGEST}")
+
+    assert error.value.code == "place-unclear"
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("-", FilePlace("-")),
+        ("new.wasm", FilePlace("new.wasm")),
+        ("some/where/new.bin", FilePlace("some/where/new.bin")),
+        ("file", FilePlace("file")),
+        ("app.wasm", FilePlace("app.wasm")),
+        ("odd:name.wasm", FilePlace("odd:name.wasm")),
+        ("new", layout("new")),
+        ("some.where/new", layout("some.where/new")),
+        ("lay", layout("lay")),
+        ("lay:v1", layout("lay", "v1")),
+        ("plain", layout("plain")),
+        ("dir.tar", layout("dir.tar")),
+        ("new.tar", archive("new.tar")),
+        ("x.tar", archive("x.tar")),
+        ("x.tar:v1", archive("x.tar", "v1")),
+        ("oci:new.wasm", layout("new.wasm")),
+        ("oci-archive:new:v1", archive("new", "v1")),
+    ],
+)
+def test_pull_goes_to_a_file_or_a_place(text: str, place: Place) -> None:
+    assert parse_pulled(text) == place
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("docker://ghcr.io/a", "place-unsupported"),
+        ("new.tar:v1", "place-unclear"),
+        ("", "place-unclear"),
+        (f"oci:lay@{DIGEST}", "place-unclear"),
+    ],
+)
+def test_pull_that_goes_nowhere_is_refused(text: str, code: str) -> None:
+    with pytest.raises(RequestError) as error:
+        parse_pulled(text)
+
+    assert error.value.code == code

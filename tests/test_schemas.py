@@ -21,6 +21,7 @@ from tests.schema_checks import LAYOUTS, REPOSITORY, check_all, validator
 
 OUTPUTS = (
     *("convert", "copy", "diff", "digest", "error", "explode", "gc"),
+    *("login", "logout", "pull", "push", "referrers", "resolve", "tags"),
     *("inspect", "pack", "stats", "untag", "uses", "verify", "written"),
 )
 DOCUMENTS = (

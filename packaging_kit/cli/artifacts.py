@@ -9,21 +9,31 @@ from typing import Annotated, Literal
 
 import typer
 
+from packaging_kit.cli.connection import Connection, RegistryCommand, talks_to_registries
 from packaging_kit.cli.options import (
     PLACE_HELP,
+    AnnotationOption,
+    AuthorOption,
+    CreatedOption,
+    ExportsOption,
     ForceOption,
+    FormOption,
+    ImportsOption,
     JsonOption,
+    MountOption,
     MoveOption,
+    NoMetadataOption,
     OutputFile,
+    TargetOption,
+    TitleOption,
     make_input,
     make_output,
     make_settings,
     one_tag,
-    parse_annotations,
-    parse_names,
+    pack_options,
+    parse_mounts,
+    print_copied,
     print_written,
-    source_date_epoch,
-    utf8_text,
 )
 from packaging_kit.cli.program import app, reports_errors
 from packaging_kit.cli.terminal import TerminalProgress, print_data, print_json, print_note
@@ -37,39 +47,36 @@ def pack(
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="PLACE", help="`oci:DIR` for a layout, `FILE.tar` for an archive.")
     ],
-    form: Annotated[
-        Literal["whole", "mapped", "split", "both"], typer.Option(help="How fragments are stored.")
-    ] = "mapped",
+    form: FormOption = "mapped",
     tag: Annotated[str | None, typer.Option(help="The tag; otherwise the file's stem.")] = None,
-    title: Annotated[str | None, typer.Option(help="The layer's file name; otherwise the file's.")] = None,
-    author: Annotated[str | None, typer.Option(help="The author in the config.")] = None,
-    target: Annotated[str | None, typer.Option(metavar="WORLD", help="The world that it was made for.")] = None,
-    annotation: Annotated[list[str] | None, typer.Option(metavar="K=V", help="An annotation; may be repeated.")] = None,
-    created: Annotated[str | None, typer.Option(metavar="TIME", help="RFC 3339; otherwise SOURCE_DATE_EPOCH.")] = None,
-    no_metadata: Annotated[bool, typer.Option("--no-metadata", help="No annotations from the binary.")] = False,
-    imports: Annotated[str | None, typer.Option(metavar="NAME,...", help="State the imports.")] = None,
-    exports: Annotated[str | None, typer.Option(metavar="NAME,...", help="State the exports.")] = None,
+    title: TitleOption = None,
+    author: AuthorOption = None,
+    target: TargetOption = None,
+    annotation: AnnotationOption = None,
+    created: CreatedOption = None,
+    no_metadata: NoMetadataOption = False,
+    imports: ImportsOption = None,
+    exports: ExportsOption = None,
     force: MoveOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Package components as OCI artifacts in a layout."""
-    from packaging_kit.artifact.pack import Form
     from packaging_kit.cli.render import digest_line, pack_json
     from packaging_kit.operations import pack as operation
-    from packaging_kit.operations.places import parse_destination, with_tag
+    from packaging_kit.operations.places import as_local, parse_destination, with_tag
 
-    place = parse_destination(output)
-    options = operation.PackOptions(
-        form=Form(form),
+    place = as_local(parse_destination(output), hint="`packaging-kit push FILE REF`")
+    options = pack_options(
+        form=form,
         tag=one_tag(tag, place.tag),
-        title=utf8_text(title),
-        author=utf8_text(author),
-        target=utf8_text(target),
-        created=source_date_epoch() if created is None else created,
-        annotations=parse_annotations(annotation or []),
-        use_metadata=not no_metadata,
-        imports=parse_names(imports),
-        exports=parse_names(exports),
+        title=title,
+        author=author,
+        target=target,
+        annotation=annotation,
+        created=created,
+        no_metadata=no_metadata,
+        imports=imports,
+        exports=exports,
         force=force,
     )
     with TerminalProgress(is_wanted=not as_json) as progress:
@@ -84,8 +91,9 @@ def pack(
             print_note(f"warning: {result.file}: {warning}")
 
 
-@app.command()
+@app.command(cls=RegistryCommand)
 @reports_errors
+@talks_to_registries
 def unpack(
     place: Annotated[str, typer.Argument(metavar="PLACE", help=PLACE_HELP)],
     *,
@@ -93,6 +101,7 @@ def unpack(
     fragment: Annotated[str | None, typer.Option(metavar="DIGEST", help="One core module alone.")] = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
+    connection: Connection,
 ) -> None:
     """Write the exact bytes of a packed component, verified. It may have any form."""
     from packaging_kit.digest import Digest
@@ -100,17 +109,19 @@ def unpack(
     from packaging_kit.operations.places import parse_repository
 
     source = parse_repository(place)
+    settings = connection.settings(source)
     target = make_output(output, force=force)
     if fragment is not None:
-        written = operation.unpack_fragment(source, Digest(fragment), target, make_settings())
+        written = operation.unpack_fragment(source, Digest(fragment), target, settings)
     else:
         with TerminalProgress(is_wanted=not as_json) as progress:
-            written = operation.unpack(source, target, make_settings(), progress)
+            written = operation.unpack(source, target, settings, progress)
     print_written(written, output, as_json=as_json)
 
 
-@app.command()
+@app.command(cls=RegistryCommand)
 @reports_errors
+@talks_to_registries
 def copy(
     source: Annotated[str, typer.Argument(metavar="SRC", help=PLACE_HELP)],
     destination: Annotated[
@@ -119,36 +130,38 @@ def copy(
     *,
     referrers: Annotated[bool, typer.Option("--referrers", help="Copy what refers to it too.")] = False,
     every_tag: Annotated[bool, typer.Option("--all", help="Copy everything that has a tag.")] = False,
+    mount_from: MountOption = None,
     force: MoveOption = False,
     as_json: JsonOption = False,
+    connection: Connection,
 ) -> None:
     """Copy an artifact, with what it contains and its skeleton. Blobs that are there already stay."""
-    from packaging_kit.cli.render import digest_line
-    from packaging_kit.cli.render_repositories import copy_json, copy_note
+    from packaging_kit.cli.render_repositories import copy_json
     from packaging_kit.operations import copy as operation
-    from packaging_kit.operations.places import parse_destination, parse_repository, with_tag
+    from packaging_kit.operations.places import parse_repository, parse_target
+    from packaging_kit.transfer.copy import ReferrerChoice
 
-    there = parse_destination(destination)
+    here, there = parse_repository(source), parse_target(destination)
     with TerminalProgress(is_wanted=not as_json) as progress:
         copied = operation.copy(
-            parse_repository(source),
+            here,
             there,
-            make_settings(),
-            referrers=referrers,
+            connection.settings(here, there),
+            referrers=ReferrerChoice.ALL if referrers else ReferrerChoice.AUTO,
             every_tag=every_tag,
+            mounts=parse_mounts(mount_from),
             force=force,
             progress=progress,
         )
     if as_json:
         print_json(copy_json(copied, there))
-        return
-    for thing in copied.things:
-        print_data(digest_line(thing.descriptor.digest, str(with_tag(there, thing.tag))))
-    print_note(copy_note(copied))
+    else:
+        print_copied(copied, there)
 
 
-@app.command()
+@app.command(cls=RegistryCommand)
 @reports_errors
+@talks_to_registries
 def convert(
     place: Annotated[str, typer.Argument(metavar="PLACE", help=PLACE_HELP)],
     *,
@@ -157,10 +170,11 @@ def convert(
     ],
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", metavar="PLACE", help="A layout or archive; otherwise it stays where it is."),
+        typer.Option("-o", "--output", metavar="PLACE", help="Where to write; otherwise it stays where it is."),
     ] = None,
     force: MoveOption = False,
     as_json: JsonOption = False,
+    connection: Connection,
 ) -> None:
     """Give an artifact another form, around the same whole artifact."""
     from packaging_kit.artifact.pack import Form
@@ -173,7 +187,7 @@ def convert(
     there = None if output is None else parse_destination(output)
     with TerminalProgress(is_wanted=not as_json) as progress:
         converted = operation.convert(
-            source, Form(form), make_settings(), destination=there, force=force, progress=progress
+            source, Form(form), connection.settings(source, there), destination=there, force=force, progress=progress
         )
     name = str(with_tag(there or source, converted.tag))
     if as_json:
@@ -194,9 +208,9 @@ def untag(
     """Take a tag away; what it named stays until `gc`."""
     from packaging_kit.cli.render import digest_line
     from packaging_kit.operations import untag as operation
-    from packaging_kit.operations.places import parse_repository
+    from packaging_kit.operations.places import parse_local
 
-    source = parse_repository(place)
+    source = parse_local(place)
     digest = operation.untag(source, make_settings())
     if as_json:
         print_json({"place": str(source), "digest": digest.value})

@@ -6,10 +6,11 @@ Operations are imported inside the commands: the command line must start quickly
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from packaging_kit.cli.connection import Connection, RegistryCommand, talks_to_registries
 from packaging_kit.cli.exit_codes import ExitCode, exit_code
 from packaging_kit.cli.options import (
     ForceOption,
@@ -18,15 +19,12 @@ from packaging_kit.cli.options import (
     make_input,
     make_output,
     make_settings,
+    make_source,
     print_written,
 )
 from packaging_kit.cli.program import app, reports_errors
 from packaging_kit.cli.terminal import TerminalProgress, print_data, print_error, print_json, print_note
 from packaging_kit.errors import PackagingKitError, RequestError
-
-if TYPE_CHECKING:
-    from packaging_kit.operations.inputs import Input
-    from packaging_kit.operations.places import RepositoryPlace
 
 
 @app.command()
@@ -101,25 +99,28 @@ def reassemble(
     print_written(whole, output, as_json=as_json)
 
 
-@app.command()
+@app.command(cls=RegistryCommand)
 @reports_errors
+@talks_to_registries
 def inspect(
     place: Annotated[
         str, typer.Argument(metavar="FILE|PLACE", help="A Wasm binary, `-`, or a place as `oci:DIR:TAG`.")
     ],
     *,
     as_json: JsonOption = False,
+    connection: Connection,
 ) -> None:
     """Show what a binary is, what it holds and what it says."""
     from packaging_kit.cli.render import inspection_json, inspection_lines
+    from packaging_kit.operations.inputs import Input
     from packaging_kit.operations.inspect import inspect_file, inspect_place
-    from packaging_kit.operations.places import FilePlace, parse_source
 
-    source = parse_source(place)
-    if isinstance(source, FilePlace):
-        inspection = inspect_file(make_input(source.path), make_settings())
+    source = make_source(place)
+    settings = connection.settings(source)
+    if isinstance(source, Input):  # noqa: SIM108 - it would not fit into a line
+        inspection = inspect_file(source, settings)
     else:
-        inspection = inspect_place(source, place, make_settings())
+        inspection = inspect_place(source, place, settings)
     if as_json:
         print_json(inspection_json(inspection))
     else:
@@ -127,13 +128,15 @@ def inspect(
             print_data(line)
 
 
-@app.command()
+@app.command(cls=RegistryCommand)
 @reports_errors
+@talks_to_registries
 def diff(
     before: Annotated[str, typer.Argument(metavar="A", help="A Wasm binary, `-`, or a place as `oci:DIR:TAG`.")],
     after: Annotated[str, typer.Argument(metavar="B", help="The same.")],
     *,
     as_json: JsonOption = False,
+    connection: Connection,
 ) -> None:
     """Compare two components, fragment by fragment. Exits with 1 where they differ."""
     from packaging_kit.cli.render_repositories import diff_json, diff_lines
@@ -141,17 +144,11 @@ def diff(
 
     if before == after == "-":
         raise RequestError("place-unclear", "standard input can be one of the two, not both")
-    result = operation.diff(_readable(before), _readable(after), make_settings())
+    sources = make_source(before), make_source(after)
+    result = operation.diff(*sources, connection.settings(*sources))
     if as_json:
         print_json(diff_json(result))
     else:
         for line in diff_lines(result):
             print_data(line)
     raise typer.Exit(ExitCode.DONE if result.is_same else ExitCode.NO)
-
-
-def _readable(text: str) -> Input | RepositoryPlace:
-    from packaging_kit.operations.places import FilePlace, parse_source
-
-    place = parse_source(text)
-    return make_input(place.path) if isinstance(place, FilePlace) else place

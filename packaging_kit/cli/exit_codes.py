@@ -29,4 +29,4 @@ def exit_code(error: PackagingKitError) -> ExitCode:
 
 def exit_code_of(problem: str) -> ExitCode:
     """The exit code that a problem of this code leads to: what could not be read says nothing about its content."""
-    return ExitCode.COULD_NOT if problem == "io-error" else ExitCode.NO
+    return ExitCode.COULD_NOT if problem == "io-error" or problem.startswith("registry-") else ExitCode.NO

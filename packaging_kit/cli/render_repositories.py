@@ -41,12 +41,21 @@ def copy_json(copied: Copied, place: RepositoryPlace) -> dict[str, Any]:
         ],
         "written": {"blobs": len(copied.written), "size": _size(copied.written)},
         "held": {"blobs": len(copied.held), "size": _size(copied.held)},
+        "left": [_referrer_json(entry) for entry in copied.left],
     }
 
 
 def copy_note(copied: Copied) -> str:
     found = f", found {_amount(copied.held)} there already" if copied.held else ""
     return f"wrote {_amount(copied.written)}{found}"
+
+
+def left_note(entries: Sequence[Descriptor]) -> str:
+    left = several(len(entries), "referrer")
+    return (
+        f"left out {left}, which the registry would not list: a skeleton, or a split; "
+        "`packaging-kit push --referrers always` lists them under a tag"
+    )
 
 
 def _size(blobs: Iterable[Blob]) -> int:
@@ -81,6 +90,8 @@ def convert_notes(converted: Converted) -> Iterator[str]:
         for entry in entries:
             if entry.artifact_type not in (SKELETON_ARTIFACT, SPLIT_INDEX):
                 yield f"{what}: {entry.digest} {entry.artifact_type or ''}".rstrip()
+    if converted.unlisted:
+        yield left_note(converted.unlisted)
 
 
 def verification_json(place: str, found: Verification) -> dict[str, Any]:
@@ -176,8 +187,10 @@ def sharing_lines(places: Sequence[RepositoryPlace], sharing: Sharing) -> Iterat
 
 
 def _are_whole(places: Iterable[RepositoryPlace]) -> bool:
-    """Nothing in them is named: then all that they hold was counted."""
-    return all(place.tag is None and place.digest is None for place in places)
+    """Nothing in them is named, and they list what they hold, as registries don't: then all of it was counted."""
+    from packaging_kit.operations.places import RegistryPlace
+
+    return not any(place.tag or place.digest or isinstance(place, RegistryPlace) for place in places)
 
 
 def _bytes(part: int, sharing: Sharing) -> str:

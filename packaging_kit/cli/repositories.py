@@ -9,18 +9,21 @@ from typing import Annotated
 
 import typer
 
+from packaging_kit.cli.connection import Connection, RegistryCommand, talks_to_registries
 from packaging_kit.cli.exit_codes import ExitCode, exit_code_of
-from packaging_kit.cli.options import PLACE_HELP, JsonOption, make_settings
+from packaging_kit.cli.options import PLACE_HELP, JsonOption
 from packaging_kit.cli.program import app, reports_errors
 from packaging_kit.cli.terminal import TerminalProgress, print_data, print_json, print_note, printable
 
 
-@app.command()
+@app.command(cls=RegistryCommand)
 @reports_errors
+@talks_to_registries
 def verify(
     place: Annotated[str, typer.Argument(metavar="PLACE", help=PLACE_HELP)],
     *,
     as_json: JsonOption = False,
+    connection: Connection,
 ) -> None:
     """Read and check every byte that is held for what is named. Exits with 1 where something is wrong."""
     from packaging_kit.cli.render_repositories import verification_json, verification_lines, verification_note
@@ -28,8 +31,9 @@ def verify(
     from packaging_kit.operations.places import parse_repository
 
     source = parse_repository(place)
+    settings = connection.settings(source)
     with TerminalProgress(is_wanted=not as_json) as progress:
-        found = operation.verify(source, make_settings(), progress)
+        found = operation.verify(source, settings, progress)
     if as_json:
         print_json(verification_json(str(source), found))
     else:
@@ -39,8 +43,9 @@ def verify(
     raise typer.Exit(max((exit_code_of(problem.code) for problem in found.problems), default=ExitCode.DONE))
 
 
-@app.command()
+@app.command(cls=RegistryCommand)
 @reports_errors
+@talks_to_registries
 def stats(
     places: Annotated[list[str], typer.Argument(metavar="PLACE...", help=PLACE_HELP)],
     *,
@@ -48,6 +53,7 @@ def stats(
         str | None, typer.Option(metavar="DIGEST", help="Only list the components that embed this module.")
     ] = None,
     as_json: JsonOption = False,
+    connection: Connection,
 ) -> None:
     """Count what components share, and what that saves."""
     from packaging_kit.cli.render_repositories import sharing_json, sharing_lines, users_of
@@ -57,8 +63,9 @@ def stats(
 
     wanted = None if uses is None else Digest(uses)
     sources = [parse_repository(place) for place in places]
+    settings = connection.settings(*sources)
     with TerminalProgress(is_wanted=not as_json) as progress:
-        sharing = operation.stats(sources, make_settings(), progress)
+        sharing = operation.stats(sources, settings, progress)
     if wanted is not None:
         users = users_of(sharing, wanted)
         if as_json:
@@ -88,9 +95,9 @@ def gc(
     """Remove what no tag leads to. What refers to something that stays is kept too."""
     from packaging_kit.cli.render_repositories import swept_json, swept_note
     from packaging_kit.operations import gc as operation
-    from packaging_kit.operations.places import parse_repository
+    from packaging_kit.operations.places import parse_local
 
-    source = parse_repository(place)
+    source = parse_local(place)
     swept = operation.gc(source, dry_run=dry_run, force=force)
     if as_json:
         print_json(swept_json(str(source), swept))

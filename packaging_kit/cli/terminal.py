@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     import rich.progress
+
+    from packaging_kit.stores.registry.options import RequestEvent
 
 _SIGPIPE = 13
 _SHOW_AFTER = 1.0  # seconds of work
@@ -128,6 +132,26 @@ def print_error(error: PackagingKitError, *, as_json: bool = False) -> None:
         print_note(f"hint: {error.hint}")
 
 
+_SAYING = threading.Lock()
+
+
+def print_request(event: RequestEvent) -> None:
+    """One line about a request, from any thread: what went over the wire, and nothing secret."""
+    words = [event.method, event.host + event.path]
+    words.append("failed" if event.status is None else str(event.status))
+    if event.sent:
+        words.append(f"sent {event.sent:,} B")
+    if event.received:
+        words.append(f"{event.received:,} B")
+    words.append(f"{event.seconds:.3f} s")
+    if event.attempt > 1:
+        words.append(f"try {event.attempt}")
+    if event.error is not None:
+        words.append(f"({event.error})")
+    with _SAYING:
+        print_note(f"> {' '.join(words)}")
+
+
 class TerminalProgress:
     """A bar on standard error, for work longer than a second, on a terminal only."""
 
@@ -139,6 +163,7 @@ class TerminalProgress:
         self._done = 0
         self._bar: rich.progress.Progress | None = None
         self._task: rich.progress.TaskID | None = None
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -150,18 +175,48 @@ class TerminalProgress:
             self._bar.stop()
 
     def start(self, what: str, total: int | None) -> None:
-        self._what, self._total, self._done = printable(what), total, 0
-        if self._bar is not None and self._task is not None:
-            self._bar.reset(self._task, description=self._what, total=total)
+        with self._lock:
+            self._what, self._total, self._done = printable(what), total, 0
+            if self._bar is not None and self._task is not None:
+                # Anew: a bar that had a total keeps it when there is none any more.
+                self._bar.remove_task(self._task)
+                self._task = self._bar.add_task(self._what, total=total)
 
     def advance(self, size: int) -> None:
         if not self._is_wanted:
             return
-        self._done += size
-        if self._bar is None and time.monotonic() - self._began >= _SHOW_AFTER:
-            self._show()
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=self._done)
+        with self._lock:
+            self._done += size
+            if self._bar is None and time.monotonic() - self._began >= _SHOW_AFTER:
+                self._show()
+            if self._bar is not None and self._task is not None:
+                self._bar.update(self._task, completed=self._done)
+
+    def part(self, what: str, total: int) -> Callable[[int], None]:
+        """A part that goes on beside others; it has a bar of its own while there is a bar at all."""
+        if not self._is_wanted:
+            return self.advance
+        done = 0
+        task: rich.progress.TaskID | None = None
+
+        def advance(size: int) -> None:
+            nonlocal done, task
+            done += size
+            self.advance(size)
+            with self._lock:
+                if self._bar is None:
+                    return
+                is_under_way = 0 < done < total
+                if task is None and is_under_way:
+                    task = self._bar.add_task(printable(what), total=total)
+                if task is not None and is_under_way:
+                    self._bar.update(task, completed=done)
+                elif task is not None:
+                    # Done, or to be begun anew; bars that nobody sees would still be drawn.
+                    self._bar.remove_task(task)
+                    task = None
+
+        return advance
 
     def _show(self) -> None:
         # Imported when first needed: the command line must start quickly.
