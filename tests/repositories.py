@@ -1,4 +1,4 @@
-"""Layouts and archives with components in them, and with what others put beside those."""
+"""Layouts, archives and registries with components in them, and with what others put beside those."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.index import Index, parse_index
 from packaging_kit.oci.layout import Tagged
 from packaging_kit.oci.media_types import IMAGE_INDEX, IMAGE_MANIFEST
-from packaging_kit.operations.places import RepositoryPlace
-from packaging_kit.operations.repositories import open_sink, open_source
+from packaging_kit.oci.reference import Reference
+from packaging_kit.operations.places import LocalPlace, RegistryPlace, RepositoryPlace, as_local
+from packaging_kit.operations.repositories import open_local_sink, open_local_source, open_registry
 from packaging_kit.stores.indexed import IndexedStore
+from packaging_kit.stores.registry.credentials import Credential
+from packaging_kit.stores.registry.options import RegistryOptions
+from packaging_kit.stores.registry.store import RegistryStore
 from tests.strategies import component, custom, module, section
 
 SETTINGS = Settings()
@@ -41,7 +45,7 @@ def sample(name: str = "a") -> bytes:
     )
 
 
-def make_place(kind: PlaceKind, path: Path, tag: str | None = None) -> RepositoryPlace:
+def make_place(kind: PlaceKind, path: Path, tag: str | None = None) -> LocalPlace:
     """A layout folder at `path`, or an archive beside it."""
     if kind == "layout":
         return LayoutPlace(folder=path, tag=tag)
@@ -51,13 +55,34 @@ def make_place(kind: PlaceKind, path: Path, tag: str | None = None) -> Repositor
 def pack(place: RepositoryPlace, data: bytes, form: Form = Form.SPLIT, tag: str = TAG, **options: Any) -> PackResult:
     """Pack one binary."""
     source = Input(name="-", stream=io.BytesIO(data))
-    (result,) = packaging_kit.pack([source], place, PackOptions(form=form, tag=tag, **options), SETTINGS)
+    (result,) = packaging_kit.pack([source], as_local(place), PackOptions(form=form, tag=tag, **options), SETTINGS)
     return result
 
 
-def unpack(place: RepositoryPlace, path: Path) -> bytes:
+def registry_options(
+    *, user: str | None = None, password: str | None = None, ca_file: Path | None = None, **options: Any
+) -> RegistryOptions:
+    """Options that wait for nothing longer than tests can."""
+    given = None if user is None else Credential(username=user, secret=password or "")
+    quick: dict[str, Any] = {"backoff": 0.01, "connect_timeout": 10.0, "read_timeout": 10.0}
+    return RegistryOptions(given=given, ca_file=ca_file, **(quick | options))
+
+
+def registry_place(host: str, repository: str, tag: str | None = None, digest: Digest | None = None) -> RegistryPlace:
+    return RegistryPlace(reference=Reference(host=host, repository=repository, tag=tag, digest=digest))
+
+
+def registry_store(
+    host: str, repository: str, options: RegistryOptions | None = None, *, mounts: tuple[str, ...] = ()
+) -> RegistryStore:
+    """A repository in a registry, as every command opens it."""
+    settings = Settings(registry=options or registry_options())
+    return open_registry(registry_place(host, repository), settings, mounts=mounts)
+
+
+def unpack(place: RepositoryPlace, path: Path, settings: Settings = SETTINGS) -> bytes:
     """The bytes that the component at `place` has."""
-    packaging_kit.unpack(place, Output(name=str(path), force=True), SETTINGS)
+    packaging_kit.unpack(place, Output(name=str(path), force=True), settings)
     return path.read_bytes()
 
 
@@ -84,13 +109,13 @@ def content(store: IndexedStore, *roots: Descriptor) -> set[Digest]:
 
 def index_of(place: RepositoryPlace) -> bytes:
     """The `index.json` of a place."""
-    with open_source(place, SETTINGS) as store:
+    with open_local_source(as_local(place), SETTINGS) as store:
         return store.read_index().raw
 
 
 def blobs_of(place: RepositoryPlace) -> dict[Digest, bytes]:
     """Everything that a place holds, verified."""
-    with open_source(place, SETTINGS) as store:
+    with open_local_source(as_local(place), SETTINGS) as store:
         return blobs(store)
 
 
@@ -167,7 +192,7 @@ def tag(store: IndexedStore, entry: Descriptor, name: str) -> None:
 
 def sign_place(place: RepositoryPlace, digest: Digest | None = None, text: str = "signed") -> Descriptor:
     """Attach a signature to what a place names, or to an image manifest in it."""
-    with open_sink(place, SETTINGS) as store:
+    with open_local_sink(as_local(place), SETTINGS) as store:
         if digest is None:
             return sign(store, store.find(place.tag), text)
         subject = Descriptor(media_type=IMAGE_MANIFEST, digest=digest, size=store.blob_size(digest))

@@ -33,8 +33,10 @@ from packaging_kit.oci.media_types import (
     WASM_CONFIGS,
     WASM_LAYERS,
 )
-from packaging_kit.operations.places import RepositoryPlace, with_tag
-from packaging_kit.operations.repositories import open_sink, open_source
+from packaging_kit.operations.places import LocalPlace, with_tag
+from packaging_kit.operations.repositories import open_local_sink, open_source
+from packaging_kit.transfer.copy import ReferrerChoice
+from packaging_kit.transfer.progress import NoProgress
 from tests.repositories import (
     PLACE_KINDS,
     SETTINGS,
@@ -62,19 +64,17 @@ PLACE_PAIRS = tuple(itertools.product(PLACE_KINDS, PLACE_KINDS))
 OF_A_FORM = (SKELETON_ARTIFACT, SPLIT_INDEX)
 
 
-def convert(
-    place: RepositoryPlace, form: Form, destination: RepositoryPlace | None = None, *, force: bool = False
-) -> Converted:
+def convert(place: LocalPlace, form: Form, destination: LocalPlace | None = None, *, force: bool = False) -> Converted:
     return packaging_kit.convert(place, form, SETTINGS, destination=destination, force=force)
 
 
-def whole_manifest(place: RepositoryPlace) -> Digest:
+def whole_manifest(place: LocalPlace) -> Digest:
     """The digest of the whole artifact's manifest, stored or restored."""
     with open_source(place, SETTINGS) as store:
         return find_component(store, store.find(place.tag, place.digest)).manifest.digest
 
 
-def without_tag(place: RepositoryPlace) -> RepositoryPlace:
+def without_tag(place: LocalPlace) -> LocalPlace:
     return replace(place, tag=None)
 
 
@@ -158,7 +158,7 @@ def test_sweep_waits_until_what_was_converted_has_its_name(tmp_path: Path) -> No
     pack(place, sample(), Form.WHOLE)
     sweeper = threading.Thread(target=lambda: packaging_kit.gc(without_tag(place)))
 
-    class Sweeping:
+    class Sweeping(NoProgress):
         """Sweeps when half of the fragments are written, as another process might."""
 
         left = 0
@@ -227,9 +227,9 @@ def test_signature_is_left_behind_and_reported_where_it_is_converted_elsewhere(
     assert files(tmp_path / "a") == before_files
 
 
-def sign_whole(place: RepositoryPlace, folder: Path) -> Descriptor:
+def sign_whole(place: LocalPlace, folder: Path) -> Descriptor:
     """Sign the whole artifact of a split, whose manifest is inside it."""
-    with open_sink(place, SETTINGS) as store:
+    with open_local_sink(place, SETTINGS) as store:
         document = find_component(store, store.find(place.tag)).manifest
         store.write_blob((document.raw,))
     return sign_place(place, document.digest)
@@ -239,7 +239,7 @@ def test_signature_that_is_at_the_destination_is_reported_as_kept(tmp_path: Path
     source, sink = make_place("layout", tmp_path / "a", TAG), make_place("layout", tmp_path / "b", TAG)
     pack(source, sample(), Form.WHOLE)
     signature = sign_place(source)
-    packaging_kit.copy(source, sink, SETTINGS, referrers=True)
+    packaging_kit.copy(source, sink, SETTINGS, referrers=ReferrerChoice.ALL)
 
     converted = convert(source, Form.SPLIT, sink, force=True)
 
@@ -250,7 +250,7 @@ def test_signature_that_is_at_the_destination_is_reported_as_kept(tmp_path: Path
 def test_signature_of_a_split_index_does_not_count_for_another_form(after: Form, tmp_path: Path) -> None:
     place = LayoutPlace(folder=tmp_path / "layout", tag=TAG)
     split = pack(place, sample(), Form.SPLIT).digest
-    with open_sink(place, SETTINGS) as store:
+    with open_local_sink(place, SETTINGS) as store:
         subject = store.find(TAG)
         signature = write_document(
             store, manifest(write(store, b"{}", WASM_CONFIG), subject=subject, artifactType=SIGNATURE)

@@ -37,11 +37,11 @@ from packaging_kit.oci.media_types import (
 )
 from packaging_kit.oci.wasm_config import ComponentConfig
 from packaging_kit.operations.pack import write_content, write_documents
-from packaging_kit.operations.places import RepositoryPlace, with_tag
-from packaging_kit.operations.progress import NO_PROGRESS
+from packaging_kit.operations.places import LocalPlace, RepositoryPlace, with_tag
 from packaging_kit.stores.indexed import IndexedStore
 from packaging_kit.stores.scratch import FileScratch
-from packaging_kit.transfer.copy import Copied, copy
+from packaging_kit.transfer.copy import Copied, ReferrerChoice, copy
+from packaging_kit.transfer.progress import NO_PROGRESS, OnBytes
 from tests.repositories import (
     PLACE_KINDS,
     SETTINGS,
@@ -116,9 +116,34 @@ def put_component(store: IndexedStore, form: Form, name: str = TAG) -> Packed:
 
 
 def copy_tag(
-    source: IndexedStore, sink: IndexedStore, name: str = TAG, *, referrers: bool = False, force: bool = False
+    source: IndexedStore,
+    sink: IndexedStore,
+    name: str = TAG,
+    *,
+    referrers: ReferrerChoice = ReferrerChoice.AUTO,
+    force: bool = False,
+    side_by_side: int = 1,
 ) -> Copied:
-    return copy(source, sink, [(name, source.find(name))], referrers=referrers, force=force)
+    wanted = [(name, source.find(name))]
+    return copy(source, sink, wanted, referrers=referrers, force=force, side_by_side=side_by_side)
+
+
+class Heard:
+    """Remembers how many bytes it was told of, and may do something each time."""
+
+    def __init__(self, on_bytes: OnBytes | None = None) -> None:
+        self.sizes: list[int] = []
+        self._on_bytes = on_bytes
+
+    def start(self, what: str, total: int | None) -> None: ...
+
+    def advance(self, size: int) -> None:
+        self.sizes.append(size)
+        if self._on_bytes is not None:
+            self._on_bytes(size)
+
+    def part(self, what: str, total: int) -> OnBytes:
+        return self.advance
 
 
 @pytest.mark.parametrize("form", Form)
@@ -128,8 +153,7 @@ def test_copy_is_what_packing_there_would_have_given(
     source, sink = stores
     put_component(source, form)
     packed_there = make("memory")
-    # The split index of form `both` refers to the whole artifact; only skeletons go along unasked.
-    put_component(packed_there, Form.MAPPED if form is Form.BOTH else form)
+    put_component(packed_there, form)
 
     copy_tag(source, sink)
 
@@ -142,9 +166,62 @@ def test_copy_with_referrers_is_the_same_again(form: Form, stores: tuple[Indexed
     source, sink = stores
     put_component(source, form)
 
-    copy_tag(source, sink, referrers=True)
+    copy_tag(source, sink, referrers=ReferrerChoice.ALL)
 
     assert (sink.read_index().raw, blobs(sink)) == (source.read_index().raw, blobs(source))
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        (ReferrerChoice.NEVER, []),
+        (ReferrerChoice.AUTO, [SKELETON_ARTIFACT, SPLIT_INDEX]),
+        (ReferrerChoice.ALWAYS, [SKELETON_ARTIFACT, SPLIT_INDEX]),
+        (ReferrerChoice.ALL, [SIGNATURE, SKELETON_ARTIFACT, SPLIT_INDEX]),
+    ],
+)
+def test_referrers_go_along_as_chosen(
+    choice: ReferrerChoice, expected: list[str], stores: tuple[IndexedStore, IndexedStore]
+) -> None:
+    source, sink = stores
+    packed = put_component(source, Form.BOTH)
+    sign(source, packed.tagged)
+
+    copied = copy_tag(source, sink, referrers=choice)
+
+    found = [entry.artifact_type for entry in sink.referrers(packed.tagged.digest)]
+    assert (sorted(map(str, found)), copied.left) == (sorted(expected), ())
+
+
+class Forgetful(MemoryStore):
+    """Finds no referrers again, unless that is asked for."""
+
+    def takes_referrers(self, *, always: bool) -> bool:
+        return always
+
+
+@pytest.mark.parametrize("choice", ReferrerChoice)
+def test_referrers_that_would_not_be_found_again_are_left_and_told(choice: ReferrerChoice) -> None:
+    source, sink = MemoryStore(), Forgetful()
+    packed = put_component(source, Form.MAPPED)
+
+    copied = copy_tag(source, sink, referrers=choice)
+
+    goes_along = choice in (ReferrerChoice.ALWAYS, ReferrerChoice.ALL)
+    assert copied.left == (packed.untagged if choice is ReferrerChoice.AUTO else ())
+    assert copied.things[0].untagged == (packed.untagged if goes_along else ())
+    assert (packed.untagged[0].digest in blobs(sink)) == goes_along
+
+
+@pytest.mark.parametrize("form", Form)
+def test_copy_side_by_side_is_the_same(form: Form, stores: tuple[IndexedStore, IndexedStore]) -> None:
+    source, sink = stores
+    put_component(source, form)
+
+    copied = copy_tag(source, sink, referrers=ReferrerChoice.ALL, side_by_side=4)
+
+    assert (sink.read_index().raw, blobs(sink)) == (source.read_index().raw, blobs(source))
+    assert {blob.digest for blob in copied.written} == set(blobs(source))
 
 
 def test_other_referrers_stay_behind(stores: tuple[IndexedStore, IndexedStore]) -> None:
@@ -170,7 +247,7 @@ def test_all_referrers_go_along_and_theirs_too(stores: tuple[IndexedStore, Index
     part = sign(source, next(entry for entry in parts_of(source, packed) if entry.artifact_type == WASM_CONFIG))
     whole = sign(source, packed.whole.descriptor)
 
-    copied = copy_tag(source, sink, referrers=True)
+    copied = copy_tag(source, sink, referrers=ReferrerChoice.ALL)
 
     found = {entry.digest for entry in copied.things[0].untagged}
     assert len(found) == 6
@@ -217,7 +294,7 @@ def test_signature_in_a_list_of_another_tool_goes_along_and_gets_an_entry(
     source.change_index(lambda old: replace(old, manifests=old.manifests[:1]))
     tag(source, listed, packed.tagged.digest.value.replace(":", "-"))
 
-    copied = copy_tag(source, sink, referrers=True)
+    copied = copy_tag(source, sink, referrers=ReferrerChoice.ALL)
 
     assert copied.things[0].untagged == (signature,)
     assert sink.referrers(packed.tagged.digest) == (signature,)
@@ -262,7 +339,7 @@ def test_blob_that_is_a_layer_first_and_a_manifest_later_is_followed(
     tag(source, write_document(source, index(outer, inner)), TAG)
     sign(source, inner)
 
-    copied = copy_tag(source, sink, referrers=True)
+    copied = copy_tag(source, sink, referrers=ReferrerChoice.ALL)
 
     assert set(blobs(sink)) == set(blobs(source))
     assert len(copied.things[0].untagged) == 1
@@ -278,7 +355,13 @@ def test_entry_says_what_the_document_says_and_no_more(stores: tuple[IndexedStor
         annotations = {REF_NAME: name, "org.opencontainers.image.created": "today"}
         add_entries(source, entry.to_json() | chatter | {"annotations": annotations})
 
-    copy(source, sink, [(name, source.find(name)) for name in ("plain", "typed")], referrers=False, force=False)
+    copy(
+        source,
+        sink,
+        [(name, source.find(name)) for name in ("plain", "typed")],
+        referrers=ReferrerChoice.AUTO,
+        force=False,
+    )
 
     assert json.loads(sink.read_index().raw)["manifests"] == [
         plain.to_json() | {"annotations": {REF_NAME: "plain"}},
@@ -293,7 +376,7 @@ def test_thing_that_stands_in_an_index_only_is_named_without_its_platform(
     packed = put_component(source, Form.SPLIT)
     part = parts_of(source, packed)[1]
 
-    copy(source, sink, [("module", source.find(digest=part.digest))], referrers=False, force=False)
+    copy(source, sink, [("module", source.find(digest=part.digest))], referrers=ReferrerChoice.AUTO, force=False)
 
     entry = {"digest": part.digest.value, "mediaType": IMAGE_MANIFEST, "size": part.size}
     assert json.loads(sink.read_index().raw)["manifests"] == [entry | {"annotations": {REF_NAME: "module"}}]
@@ -328,10 +411,10 @@ def test_every_blob_is_read_once_from_the_source(form: Form, tmp_path: Path) -> 
     source.referrers(Digest.of(b""))  # which reads the entries of the index
     source.read.clear()
 
-    copied = copy_tag(source, LayoutStore(tmp_path / "layout"), referrers=True)
+    copied = copy_tag(source, LayoutStore(tmp_path / "layout"), referrers=ReferrerChoice.ALL)
 
     assert sorted(set(source.read)) == sorted(blob.digest for blob in copied.written)
-    assert len(source.read) == len(copied.written)
+    assert len(source.read) == len(copied.written) + 1  # its own document is read again when it gets its name
 
 
 @pytest.mark.parametrize("form", SPLIT_FORMS)
@@ -339,17 +422,18 @@ def test_what_is_there_already_is_only_checked(form: Form, tmp_path: Path) -> No
     source = Counting()
     packed = put_component(source, form)
     sink = CountingLayout(tmp_path / "layout")
-    copy_tag(source, sink, referrers=True)
+    copy_tag(source, sink, referrers=ReferrerChoice.ALL)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "layout").rglob("*") if path.is_file()}
     source.read, sink.read = [], []
 
-    copied = copy_tag(source, sink, referrers=True)
+    copied = copy_tag(source, sink, referrers=ReferrerChoice.ALL)
 
     documents = {node.digest for node in (packed.tagged, *packed.untagged, *content_documents(source, packed))}
     held = sorted(blob.digest for blob in copied.held)
     assert copied.written == ()
     assert set(source.read) <= documents
-    assert sorted(sink.read) == held
+    assert sorted(set(sink.read)) == held
+    assert len(sink.read) <= len(held) + 1  # a whole's manifest is a blob of its skeleton artifact too
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "layout").rglob("*") if path.is_file()} == before
 
 
@@ -398,7 +482,9 @@ def test_shared_content_of_two_tags_is_copied_once(stores: tuple[IndexedStore, I
     put_component(source, Form.SPLIT, "a")
     put_component(source, Form.SPLIT, "other")
 
-    copied = copy(source, sink, [(name, source.find(name)) for name in source.tags()], referrers=False, force=False)
+    copied = copy(
+        source, sink, [(name, source.find(name)) for name in source.tags()], referrers=ReferrerChoice.AUTO, force=False
+    )
 
     assert len(copied.written) == len(blobs(source))
     assert (sink.read_index().raw, blobs(sink)) == (source.read_index().raw, blobs(source))
@@ -409,7 +495,9 @@ def test_two_tags_of_one_whole_both_get_its_skeleton(stores: tuple[IndexedStore,
     packed = put_component(source, Form.MAPPED)
     tag(source, packed.tagged, "second")
 
-    copied = copy(source, sink, [(name, source.find(name)) for name in source.tags()], referrers=False, force=False)
+    copied = copy(
+        source, sink, [(name, source.find(name)) for name in source.tags()], referrers=ReferrerChoice.AUTO, force=False
+    )
 
     assert [len(thing.untagged) for thing in copied.things] == [1, 1]
     assert sink.read_index().raw == source.read_index().raw
@@ -418,11 +506,18 @@ def test_two_tags_of_one_whole_both_get_its_skeleton(stores: tuple[IndexedStore,
 def test_progress_hears_of_every_blob(make: MakeStore) -> None:
     source = make("memory")
     put_component(source, Form.BOTH)
-    heard: list[int] = []
+    heard = Heard()
 
-    copy(source, make("memory"), [(TAG, source.find(TAG))], referrers=True, force=False, on_bytes=heard.append)
+    copy(
+        source,
+        make("memory"),
+        [(TAG, source.find(TAG))],
+        referrers=ReferrerChoice.ALL,
+        force=False,
+        progress=heard,
+    )
 
-    assert sorted(heard) == sorted(len(data) for data in blobs(source).values())
+    assert sum(heard.sizes) == sum(len(data) for data in blobs(source).values())
 
 
 def test_tag_that_names_something_else_stays(stores: tuple[IndexedStore, IndexedStore]) -> None:
@@ -456,7 +551,13 @@ def test_of_several_things_none_gets_its_tag_where_one_tag_is_taken(make: MakeSt
     before = sink.read_index().raw
 
     with pytest.raises(PackagingKitError):
-        copy(source, sink, [(name, source.find(name)) for name in source.tags()], referrers=False, force=False)
+        copy(
+            source,
+            sink,
+            [(name, source.find(name)) for name in source.tags()],
+            referrers=ReferrerChoice.AUTO,
+            force=False,
+        )
 
     assert sink.read_index().raw == before
 
@@ -511,7 +612,7 @@ def test_whatever_is_wrong_in_the_source_nothing_is_named_in_the_destination(
         source, sink = Broken(digest, change(data)), make(kind)
         refill(source, intact)
         with pytest.raises(PackagingKitError) as error:
-            copy(source, sink, [(TAG, packed.tagged)], referrers=True, force=False)
+            copy(source, sink, [(TAG, packed.tagged)], referrers=ReferrerChoice.ALL, force=False)
         outcomes.add((error.value.code, error.value.side))
         is_new = not isinstance(sink, MemoryStore)
         if is_new:
@@ -610,7 +711,7 @@ def test_many_referrers_of_one_thing_are_copied_in_linear_time(make: MakeStore) 
     entries = [write_document(source, manifest(config, subject=packed.tagged, n=n)) for n in range(3000)]
     add_entries(source, *(entry.to_json() for entry in entries))
 
-    copied = copy_tag(source, sink, referrers=True)
+    copied = copy_tag(source, sink, referrers=ReferrerChoice.ALL)
 
     assert len(copied.things[0].untagged) == 3000
 
@@ -687,7 +788,7 @@ def test_sweep_waits_for_a_copy_that_found_everything_there(tmp_path: Path) -> N
     source, place = MemoryStore(), LayoutPlace(folder=tmp_path / "layout")
     put_component(source, Form.SPLIT)
     copy_tag(source, LayoutStore(place.folder))
-    packaging_kit.untag(with_tag(place, TAG), SETTINGS)
+    packaging_kit.untag(replace(place, tag=TAG), SETTINGS)
     sweeper = threading.Thread(target=lambda: packaging_kit.gc(place, force=True))
 
     def sweep_meanwhile(_: int) -> None:
@@ -696,7 +797,8 @@ def test_sweep_waits_for_a_copy_that_found_everything_there(tmp_path: Path) -> N
             sweeper.join(0.3)
 
     wanted = [(TAG, source.find(TAG))]
-    copied = copy(source, LayoutStore(place.folder), wanted, referrers=False, force=False, on_bytes=sweep_meanwhile)
+    sink, heard = LayoutStore(place.folder), Heard(sweep_meanwhile)
+    copied = copy(source, sink, wanted, referrers=ReferrerChoice.AUTO, force=False, progress=heard)
     sweeper.join()
 
     assert copied.written == ()
@@ -723,7 +825,7 @@ def test_thing_that_refers_to_what_is_inside_it_is_not_attached_to_itself(
     packed = put_component(source, Form.BOTH)
     (split,) = (entry for entry in packed.untagged if entry.artifact_type == SPLIT_INDEX)
 
-    copied = copy(source, sink, [("split", split)], referrers=True, force=False)
+    copied = copy(source, sink, [("split", split)], referrers=ReferrerChoice.ALL, force=False)
 
     assert [entry.artifact_type for entry in copied.things[0].untagged] == [SKELETON_ARTIFACT]
     assert sum(entry.digest == split.digest for entry in sink.read_index().value.manifests) == 1
@@ -753,7 +855,7 @@ def test_copy_between_places_is_clean_and_gives_the_bytes_back(
     pack(source, sample(), form)
     sign_place(source)
 
-    packaging_kit.copy(source, with_no_tag(sink), SETTINGS, referrers=True)
+    packaging_kit.copy(source, with_no_tag(sink), SETTINGS, referrers=ReferrerChoice.ALL)
     found = packaging_kit.verify(with_no_tag(sink), SETTINGS)
 
     assert (found.problems, found.unreferenced) == ((), ())
@@ -761,7 +863,7 @@ def test_copy_between_places_is_clean_and_gives_the_bytes_back(
     assert (index_of(sink), blobs_of(sink)) == (index_of(source), blobs_of(source))
 
 
-def with_no_tag(place: RepositoryPlace) -> RepositoryPlace:
+def with_no_tag(place: LocalPlace) -> LocalPlace:
     return replace(place, tag=None)
 
 
@@ -779,7 +881,7 @@ def test_thing_gets_another_tag_where_it_is(form: Form, kind: PlaceKind, tmp_pat
     assert named(place) == {TAG: packed.digest.value, "second": packed.digest.value}
 
 
-def named(place: RepositoryPlace) -> dict[str, str]:
+def named(place: LocalPlace) -> dict[str, str]:
     entries = json.loads(index_of(place))["manifests"]
     return {e["annotations"][REF_NAME]: e["digest"] for e in entries if "annotations" in e}
 
@@ -790,7 +892,7 @@ def test_thing_that_is_copied_onto_itself_changes_nothing(kind: PlaceKind, tmp_p
     pack(place, sample(), Form.MAPPED)
     before = files(tmp_path)
 
-    packaging_kit.copy(place, with_no_tag(place), SETTINGS, referrers=True)
+    packaging_kit.copy(place, with_no_tag(place), SETTINGS, referrers=ReferrerChoice.ALL)
 
     assert files(tmp_path) == before
 
@@ -802,7 +904,7 @@ def test_every_tag_is_copied(here: PlaceKind, there: PlaceKind, tmp_path: Path) 
         pack(source, sample(name), form, name)
     packaging_kit.copy(with_tag(source, "a"), with_tag(source, "same"), SETTINGS)
 
-    packaging_kit.copy(source, sink, SETTINGS, referrers=True, every_tag=True)
+    packaging_kit.copy(source, sink, SETTINGS, referrers=ReferrerChoice.ALL, every_tag=True)
 
     assert (index_of(sink), blobs_of(sink)) == (index_of(source), blobs_of(source))
 
@@ -935,8 +1037,9 @@ def test_copy_takes_what_belongs_to_a_thing_and_what_refers_to_it(
     entries, closures = put_graph(source, nodes)
     number = min(number, len(nodes) - 1)
     attached = attached_to(number, nodes, entries, closures) if referrers else set()
+    choice = ReferrerChoice.ALL if referrers else ReferrerChoice.NEVER
 
-    copied = copy(source, sink, [(TAG, entries[number])], referrers=referrers, force=False)
+    copied = copy(source, sink, [(TAG, entries[number])], referrers=choice, force=False)
 
     expected = closures[number].union(*(closures[item] for item in attached))
     assert set(blobs(sink)) == expected
@@ -953,7 +1056,7 @@ def test_signature_has_the_type_that_its_own_manifest_states(make: MakeStore) ->
         lambda old: replace(old, manifests=tuple(replace(entry, artifact_type=None) for entry in old.manifests))
     )
 
-    copied = copy_tag(source, sink, referrers=True)
+    copied = copy_tag(source, sink, referrers=ReferrerChoice.ALL)
 
     assert [entry.artifact_type for entry in copied.things[0].untagged] == [SIGNATURE]
 
@@ -964,6 +1067,6 @@ def test_attached_thing_that_has_no_type_gets_none(make: MakeStore) -> None:
     config = write(source, b"{}", WASM_CONFIG)
     attach(source, write_document(source, manifest(config, subject=packed.tagged)), "application/x.lie")
 
-    copied = copy_tag(source, sink, referrers=True)
+    copied = copy_tag(source, sink, referrers=ReferrerChoice.ALL)
 
     assert [entry.artifact_type for entry in copied.things[0].untagged] == [None]

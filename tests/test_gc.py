@@ -25,8 +25,8 @@ from packaging_kit.oci.media_types import (
     WHOLE_MANIFEST,
 )
 from packaging_kit.operations.places import RepositoryPlace
-from packaging_kit.operations.progress import Progress
 from packaging_kit.stores.atomic import AtomicFile
+from packaging_kit.transfer.progress import NoProgress
 from tests.layouts import Entry, HandMade, blob_path, entries, read_document, tagged
 from tests.repositories import SETTINGS, files, pack, sample
 
@@ -512,7 +512,7 @@ def test_writer_that_comes_while_a_sweep_waits_begins_after_it(tmp_path: Path) -
     assert (is_waiting, found.problems, found.unreferenced, found.tags) == (True, (), (), 2)
 
 
-class _SweepsOnTheWay(Progress):
+class _SweepsOnTheWay(NoProgress):
     """Starts a sweep when the first blob is done."""
 
     def __init__(self, place: LayoutPlace) -> None:

@@ -17,7 +17,18 @@ from typing import Any
 import pytest
 
 import packaging_kit
-from packaging_kit import ArchivePlace, Digest, DocumentError, Form, Input, LayoutPlace, Output, PackOptions, Settings
+from packaging_kit import (
+    ArchivePlace,
+    Digest,
+    DocumentError,
+    Form,
+    Input,
+    LayoutPlace,
+    Output,
+    PackOptions,
+    ReferrerChoice,
+    Settings,
+)
 from packaging_kit.artifact.unpack import find_component
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.index import parse_index
@@ -33,7 +44,7 @@ from packaging_kit.oci.media_types import (
     WASM_CONFIG,
 )
 from packaging_kit.operations.inspect import inspect_place
-from packaging_kit.operations.places import RepositoryPlace
+from packaging_kit.operations.places import LocalPlace
 from packaging_kit.operations.repositories import open_source
 from packaging_kit.stores.layout import LayoutStore
 from tests.conftest import FIXTURES
@@ -66,16 +77,16 @@ class Reading:
 RIGHT = Reading(whole=EXPLODED.digest, root=EXPLODED.root, problems=(), components=1, copied=EXPLODED.digest, swept=())
 
 
-def unpack(place: RepositoryPlace, folder: Path) -> Digest:
+def unpack(place: LocalPlace, folder: Path) -> Digest:
     output = folder / "unpacked.wasm"
     packaging_kit.unpack(place, Output(name=str(output), force=True), SETTINGS)
     return Digest.of(output.read_bytes())
 
 
-def read(place: RepositoryPlace, folder: Path) -> Reading:
+def read(place: LocalPlace, folder: Path) -> Reading:
     """Read a place with every command, and copy all that it has tags for into a layout of ours."""
     ours = LayoutPlace(folder=folder / "copied")
-    packaging_kit.copy(place, ours, SETTINGS, every_tag=True, referrers=True)
+    packaging_kit.copy(place, ours, SETTINGS, every_tag=True, referrers=ReferrerChoice.ALL)
     return Reading(
         whole=unpack(place, folder),
         root=inspect_place(place, "place", SETTINGS).root,
@@ -86,21 +97,21 @@ def read(place: RepositoryPlace, folder: Path) -> Reading:
     )
 
 
-def _layout(place: RepositoryPlace, ours: LayoutPlace) -> LayoutPlace:
+def _layout(place: LocalPlace, ours: LayoutPlace) -> LayoutPlace:
     return place if isinstance(place, LayoutPlace) else ours
 
 
-def pack(place: RepositoryPlace, form: Form, tag: str = "v1") -> Digest:
+def pack(place: LocalPlace, form: Form, tag: str = "v1") -> Digest:
     options = PackOptions(form=form, tag=tag)
     return packaging_kit.pack([Input(name=str(COMPONENT))], place, options, SETTINGS)[0].digest
 
 
-def named(place: RepositoryPlace, tag: str) -> Digest:
+def named(place: LocalPlace, tag: str) -> Digest:
     with open_source(place, SETTINGS) as store:
         return store.find(tag).digest
 
 
-def referrers(place: RepositoryPlace, tag: str) -> dict[Digest, str | None]:
+def referrers(place: LocalPlace, tag: str) -> dict[Digest, str | None]:
     with open_source(place, SETTINGS) as store:
         return {entry.digest: entry.artifact_type for entry in store.referrers(store.find(tag).digest)}
 
@@ -242,7 +253,7 @@ def test_what_regctl_attached_is_copied_only_where_that_was_asked_for(
     regctl("artifact", "put", "--artifact-type", SIGNATURE, "--subject", "ocidir://ours:v1", "--file", "signature")
     with_all, without = LayoutPlace(folder=tmp_path / "with"), LayoutPlace(folder=tmp_path / "without")
     place = LayoutPlace(folder=ours.folder, tag="v1")
-    packaging_kit.copy(place, with_all, SETTINGS, referrers=True)
+    packaging_kit.copy(place, with_all, SETTINGS, referrers=ReferrerChoice.ALL)
     packaging_kit.copy(place, without, SETTINGS)
     types = [sorted(map(str, referrers(found, "v1").values())) for found in (ours, with_all, without)]
 

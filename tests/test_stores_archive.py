@@ -33,8 +33,8 @@ from tests.conftest import REPOSITORY, SEEDS
 from tests.store_contract import (
     CONTENT,
     LARGE,
+    IndexedContract,
     Make,
-    RepositoryContract,
     Store,
     StoreContract,
     blob_of,
@@ -91,19 +91,15 @@ class ArchiveContract(StoreContract):
         write_archive(store.file, contents(store.file) | {name_of(digest): data})
         store.put([], force=False)
 
-    def held(self, store: Store) -> list[bytes]:
+    def held(self, store: Store, *asked: bytes) -> list[bytes]:
         assert isinstance(store, ArchiveStore)
         return [b"".join(store.iter_blob_unverified(blob.digest)) for blob in store.iter_blobs()]
 
 
-class TestArchiveStore(ArchiveContract, RepositoryContract):
+class TestArchiveStore(ArchiveContract, IndexedContract):
     @pytest.fixture
     def make_store(self, opened: Open, tmp_path: Path) -> Make:
         return lambda name: opened(tmp_path / "new" / f"{name}.tar")
-
-    def another(self, repository: IndexedStore) -> IndexedStore:
-        assert isinstance(repository, ArchiveStore)
-        return ArchiveStore(repository.file, FileScratch())
 
     def snapshot(self, repository: IndexedStore) -> object:
         assert isinstance(repository, ArchiveStore)

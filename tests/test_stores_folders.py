@@ -22,8 +22,8 @@ from tests.conftest import REPOSITORY
 from tests.store_contract import (
     CONTENT,
     SIGNATURE,
+    IndexedContract,
     Make,
-    RepositoryContract,
     Store,
     StoreContract,
     blob_of,
@@ -40,7 +40,7 @@ class FolderContract(StoreContract):
         assert isinstance(store, BlobFolder)
         store.blob_path(digest).write_bytes(data)
 
-    def held(self, store: Store) -> list[bytes]:
+    def held(self, store: Store, *asked: bytes) -> list[bytes]:
         assert isinstance(store, BlobFolder)
         return [path.read_bytes() for path in store.folder.rglob("*") if path.is_file()]
 
@@ -172,25 +172,21 @@ class TestBlobFolder(FolderContract):
         return BlobFolder(tmp_path / "folder")
 
 
-class TestLayoutStore(FolderContract, RepositoryContract):
+class TestLayoutStore(FolderContract, IndexedContract):
     @pytest.fixture
     def make_store(self, tmp_path: Path) -> Make:
         return lambda name: LayoutStore(tmp_path / name)
-
-    def another(self, repository: IndexedStore) -> IndexedStore:
-        assert isinstance(repository, LayoutStore)
-        return LayoutStore.open(repository.folder)
 
     def snapshot(self, repository: IndexedStore) -> object:
         assert isinstance(repository, LayoutStore)
         files = (path for path in repository.folder.rglob("*") if path.is_file())
         return {path.relative_to(repository.folder): path.read_bytes() for path in files}
 
-    def test_what_another_object_put_is_seen_at_once(self, repository: IndexedStore) -> None:
+    def test_what_another_object_put_is_seen_at_once(self, repository: IndexedStore, make_store: Make) -> None:
         entry = store_manifest(repository, "a")
         repository.put([Tagged("v1", entry)], force=False)
         before = repository.tags(), repository.referrers(entry.digest)
-        other = self.another(repository)
+        other = make_store("store")
         signature = store_manifest(other, "r", subject=entry, artifactType=SIGNATURE)
         other.put([Tagged("v2", entry, (signature,))], force=False)
 

@@ -11,7 +11,7 @@ import packaging_kit
 from packaging_kit import Digest, Form, LayoutPlace
 from packaging_kit.errors import NotFoundError, RequestError
 from packaging_kit.oci.media_types import REF_NAME
-from packaging_kit.operations.places import RepositoryPlace, with_tag
+from packaging_kit.operations.places import LocalPlace, with_tag
 from tests.repositories import (
     PLACE_KINDS,
     SETTINGS,
@@ -28,7 +28,7 @@ from tests.repositories import (
 )
 
 
-def entries(place: RepositoryPlace) -> list[tuple[str | None, str | None]]:
+def entries(place: LocalPlace) -> list[tuple[str | None, str | None]]:
     """Tag and artifact type of every entry."""
     found = json.loads(index_of(place))["manifests"]
     return [(entry.get("annotations", {}).get(REF_NAME), entry.get("artifactType")) for entry in found]

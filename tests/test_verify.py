@@ -25,7 +25,8 @@ from packaging_kit.oci.media_types import (
     WHOLE_MANIFEST,
 )
 from packaging_kit.operations.places import RepositoryPlace
-from packaging_kit.operations.progress import Progress
+from packaging_kit.transfer.copy import ReferrerChoice
+from packaging_kit.transfer.progress import NoProgress
 from tests.layouts import Entry, HandMade, Json, blob_path, change, entries, read_document, replace, tagged
 from tests.repositories import SETTINGS, pack, sample
 from tests.strategies import component, custom, module, section
@@ -91,7 +92,7 @@ def test_what_was_looked_at_is_counted(tmp_path: Path) -> None:
     assert (found.tags, found.blobs, found.size, found.components) == (2, len(sizes), sum(sizes), 2)
 
 
-class _Bytes(Progress):
+class _Bytes(NoProgress):
     def __init__(self) -> None:
         self.expected: int | None = 0
         self.heard = 0
@@ -652,7 +653,7 @@ def test_list_of_referrers_under_a_fallback_tag_is_followed_from_its_subject(tmp
 
 def archived(folder: Path) -> ArchivePlace:
     place = ArchivePlace(file=folder / "layout.tar")
-    packaging_kit.copy(packed(folder / "layout"), place, SETTINGS, every_tag=True, referrers=True)
+    packaging_kit.copy(packed(folder / "layout"), place, SETTINGS, every_tag=True, referrers=ReferrerChoice.ALL)
     return place
 
 

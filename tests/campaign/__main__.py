@@ -15,7 +15,18 @@ from typing import Final
 from tests.campaign.outcome import Outcome
 from tests.campaign.report import Run, outcome_line, write_facts
 
-CAMPAIGNS: Final = ("crash", "kill", "faults", "full_disk", "processes", "flips", "steps", "ranges")
+CAMPAIGNS: Final = (
+    "crash",
+    "kill",
+    "faults",
+    "full_disk",
+    "processes",
+    "flips",
+    "steps",
+    "ranges",
+    "requests",
+    "chance",
+)
 """The modules beside this one; each has a function `run`."""
 SEED: Final = 20261121
 

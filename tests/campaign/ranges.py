@@ -23,7 +23,7 @@ from packaging_kit import (
     open_whole,
 )
 from packaging_kit.limits import KIB, MIB
-from packaging_kit.operations.places import RepositoryPlace
+from packaging_kit.operations.places import LocalPlace
 from packaging_kit.stores.scratch import FileScratch
 from tests.campaign.outcome import Outcome
 from tests.conftest import FIXTURES
@@ -54,7 +54,7 @@ def run(seed: int, *, full: bool, folder: Path) -> list[Outcome]:
     return [*outcomes, *_measure(files, folder, random)] if full else outcomes
 
 
-def _places(file: Path, folder: Path) -> Iterator[tuple[RepositoryPlace, Form]]:
+def _places(file: Path, folder: Path) -> Iterator[tuple[LocalPlace, Form]]:
     for form in (Form.SPLIT, Form.BOTH):
         name = f"{file.stem}-{form.value}"
         yield LayoutPlace(folder=folder / name), form
@@ -62,7 +62,7 @@ def _places(file: Path, folder: Path) -> Iterator[tuple[RepositoryPlace, Form]]:
 
 
 @contextmanager
-def _open(place: RepositoryPlace) -> Iterator[BlobSource]:
+def _open(place: LocalPlace) -> Iterator[BlobSource]:
     if isinstance(place, LayoutPlace):
         yield LayoutStore.open(place.folder)
         return

@@ -18,7 +18,17 @@ from random import Random
 from typing import Any
 
 import packaging_kit
-from packaging_kit import ArchivePlace, Form, Input, LayoutPlace, Output, PackOptions, Settings, StoreError
+from packaging_kit import (
+    ArchivePlace,
+    Form,
+    Input,
+    LayoutPlace,
+    Output,
+    PackOptions,
+    ReferrerChoice,
+    Settings,
+    StoreError,
+)
 from tests.campaign.flips import fast_folder
 from tests.campaign.outcome import Outcome
 from tests.strategies import component, custom, module, section
@@ -211,7 +221,9 @@ class Steps:
         attached = self.model.reached_from(source) if referrers else {}
 
         def copy() -> object:
-            return packaging_kit.copy(self.at(source), self.at(tag), Settings(), referrers=referrers, force=force)
+            return packaging_kit.copy(
+                self.at(source), self.at(tag), Settings(), referrers=_choice(all_of_them=referrers), force=force
+            )
 
         if not self._may_move(tag, entry, force):
             self._expect_refusal(copy)
@@ -262,18 +274,22 @@ class Steps:
         (self.layout / "blobs" / "sha256" / f".pkit-{self.random.randrange(1 << 30)}-0").write_bytes(b"half")
 
     def travel(self) -> None:
-        """All tags go into an archive and back into a new layout, with what refers to them or only our skeletons."""
+        """All tags go into an archive and back into a new layout, with what refers to them or only our own."""
         referrers = self.random.random() < 0.7
         self.archive.file.unlink(missing_ok=True)
-        packaging_kit.copy(self.place, self.archive, Settings(), every_tag=True, referrers=referrers)
+        packaging_kit.copy(
+            self.place, self.archive, Settings(), every_tag=True, referrers=_choice(all_of_them=referrers)
+        )
         shutil.rmtree(self.layout)
-        packaging_kit.copy(self.archive, self.place, Settings(), every_tag=True, referrers=referrers)
+        packaging_kit.copy(
+            self.archive, self.place, Settings(), every_tag=True, referrers=_choice(all_of_them=referrers)
+        )
         self.model.sweep()
         if not referrers:
             self.model.untagged = {
                 digest: (entry, subject)
                 for digest, (entry, subject) in self.model.untagged.items()
-                if entry["artifactType"] == SKELETON_ARTIFACT and self.model.tags_of(subject)
+                if entry["artifactType"] in OWN and self.model.tags_of(subject)
             }
         self.check_swept()
 
@@ -390,3 +406,7 @@ def _content(layout: Path, entry: Entry) -> Iterator[str]:
 
 def _document(layout: Path, entry: Entry) -> Json:
     return json.loads((layout / "blobs" / entry["digest"].replace(":", "/")).read_bytes())
+
+
+def _choice(*, all_of_them: bool) -> ReferrerChoice:
+    return ReferrerChoice.ALL if all_of_them else ReferrerChoice.AUTO
