@@ -9,6 +9,7 @@ from typing import Final
 from bench.figure import Figure
 from bench.groups.hostile import linear, refusals, sections, towers
 from bench.groups.memory import memory
+from bench.groups.registry import registry
 from bench.groups.startup import startup
 from bench.groups.stores import ranges, small
 from bench.groups.throughput import digest, forms, whole
@@ -23,6 +24,7 @@ GROUPS: Final[Mapping[str, Callable[[Setup], Iterator[Figure]]]] = MappingProxyT
         "startup": startup,
         "small": small,
         "ranges": ranges,
+        "registry": registry,
         "towers": towers,
         "sections": sections,
         "refusals": refusals,
