@@ -63,6 +63,14 @@ def test_registry_that_does_not_mount_is_sent_everything(layout: LayoutPlace, tm
     assert len(second) == len(first)
 
 
+def test_upload_that_a_mount_opened_and_nobody_uses_is_cancelled(layout: LayoutPlace) -> None:
+    with Registry(Behaviour(mount=False)) as registry:
+        remote = RegistryPlace(reference=Reference(host=registry.host, repository="second", tag="v"))
+        copy(layout, remote, Settings(registry=RegistryOptions()), mounts=("none", "nothing", "nowhere"))
+
+        assert registry.uploads("second") == {}
+
+
 def test_nothing_is_kept_without_a_file(layout: LayoutPlace, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     with Registry() as registry:
@@ -80,7 +88,7 @@ def test_last_repository_that_was_seen_comes_first_and_other_hosts_do_not_count(
     hints.save()
     again = MountHints(tmp_path / "mounts")
 
-    assert again.find(HOST, A) == ("four", "three", "two")
+    assert again.find(HOST, A) == ("four",)
     assert (again.find(HOST, B), again.find("else.test", B)) == ((), ("other",))
 
 

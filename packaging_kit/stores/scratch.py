@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import tempfile
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -21,6 +22,8 @@ _TEMPORARY = Path("temporary folder")  # what errors call the one that the opera
 class FileScratch(Scratch):
     """In memory up to a limit, then in a temporary file without a name; used in a `with` statement.
 
+    Several threads may put bytes there and look at them.
+
     Args:
         folder: where the temporary file is made; `None` for the one that the operating system names.
         memory: bytes that are held in memory.
@@ -35,6 +38,7 @@ class FileScratch(Scratch):
         self._held = MemoryScratch()
         self._file: BinaryIO | None = None
         self._size = 0
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -44,23 +48,25 @@ class FileScratch(Scratch):
             self._file.close()  # what was mapped stays
 
     def append(self, data: Chunk) -> int:
-        start = self._size
-        if self._file is None and start + len(data) > self._memory:
-            self._file = _temporary_file(self._folder)
-            self._write(self._file, self._held.view(0, start))
-            self._held = MemoryScratch()
-        if self._file is None:
-            self._held.append(data)
-        else:
-            self._write(self._file, data)
-        self._size += len(data)
-        return start
+        with self._lock:
+            start = self._size
+            if self._file is None and start + len(data) > self._memory:
+                self._file = _temporary_file(self._folder)
+                self._write(self._file, self._held.view(0, start))
+                self._held = MemoryScratch()
+            if self._file is None:
+                self._held.append(data)
+            else:
+                self._write(self._file, data)
+            self._size += len(data)
+            return start
 
     def view(self, start: int, end: int) -> Chunk:
-        if self._file is None:
-            return self._held.view(start, end)
-        with io_errors(self._folder or _TEMPORARY):
-            return map_file(self._file, end)[start:end]
+        with self._lock:
+            if self._file is None:
+                return self._held.view(start, end)
+            with io_errors(self._folder or _TEMPORARY):
+                return map_file(self._file, end)[start:end]
 
     def _write(self, file: BinaryIO, data: Chunk) -> None:
         with io_errors(self._folder or _TEMPORARY):

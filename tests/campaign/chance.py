@@ -24,6 +24,7 @@ from tests.repositories import files, pack, sample
 COMMANDS, COMMANDS_OF_A_SLICE = 500, 40
 PROBABILITY: Final = 0.2
 LEAST: Final = 0.99
+LEAST_OF_A_SLICE: Final = 0.9
 MOST_SECONDS = 60.0
 _UPLOADS: Final = "/blobs/uploads/"
 TAG = "v"
@@ -111,7 +112,8 @@ def run(seed: int, *, full: bool, folder: Path) -> list[Outcome]:
                 assert files(back.folder) == expected[form], f"{number}: {form}"
             shutil.rmtree(back.folder, ignore_errors=True)
     done = results["done"] / count
-    assert done >= LEAST, results
+    # Of few, one that has bad luck is already more than one in a hundred.
+    assert done >= (LEAST if full else LEAST_OF_A_SLICE), results
     assert longest < MOST_SECONDS, longest
     others = ", ".join(f"`{code}` {number}" for code, number in results.items() if code != "done")
     result = (

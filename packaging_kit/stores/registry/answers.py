@@ -28,6 +28,12 @@ class BrokenError(RegistryError):
     """A connection that broke, or an answer that was cut off: another try may go well."""
 
 
+def given_up(exc: BrokenError) -> RegistryError:
+    """The same, of what had its tries and is not to be tried again by anybody."""
+    code = "registry-timeout" if exc.code == "registry-timeout" else "registry-unreachable"
+    return RegistryError(code, exc.message, answer=exc.answer, hint=exc.hint)
+
+
 def answer_of(response: requests.Response, codes: tuple[str, ...] = ()) -> Answer:
     """What an answer was, for an error."""
     request = response.request

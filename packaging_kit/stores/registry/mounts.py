@@ -18,7 +18,7 @@ from packaging_kit.limits import MIB
 from packaging_kit.stores.locks import close
 
 _MOST_BYTES: Final = 4 * MIB
-_MOST_FOR_A_BLOB = 3
+_MOST_FOR_A_BLOB = 1  # each that fails costs a request
 _LINE = re.compile(
     r"(?P<host>[^\s/]{1,255}) (?P<repository>[a-z0-9._/-]{1,255}) (?P<digest>sha(?:256|512):[0-9a-f]{64,128})"
 )

@@ -38,6 +38,7 @@ from packaging_kit.stores.workers import side_by_side
 
 _KEPT_DOCUMENTS = 8 * MIB
 _SMALL = 64 * KIB
+_MOST_VAIN_MOUNTS = 8
 _MOST_REFERRERS = 10_000  # each of which is read, to see whether it is one
 
 
@@ -67,6 +68,7 @@ class RegistryStore(RepositorySource, RepositorySink):
         self._mounts = tuple(mounts)
         self._host = reference.host
         self._hints = MountHints(transport.options.mount_hints)
+        self._vain_mounts = 0  # one after the other
         self._lists_by_tag = False
         self._manifests = Manifests(transport, reference.repository)
         self._referrers = Referrers(transport, reference.repository, self._manifests)
@@ -173,9 +175,12 @@ class RegistryStore(RepositorySource, RepositorySink):
             return expected
         if iter(chunks) is chunks:  # which can be read only once, and a try may fail
             chunks = (private_copy(verified(map(bytes, chunks), expected.digest, expected.size), self._temporary),)
-        seen = self._hints.find(self._host, expected.digest)
+        # A registry that never mounts is not asked again and again.
+        seen = self._hints.find(self._host, expected.digest) if self._vain_mounts < _MOST_VAIN_MOUNTS else ()
         mounts = [name for name in dict.fromkeys((*self._mounts, *seen)) if name != self._repository]
-        uploads.Upload(self.transport, self._repository, expected, chunks, mounts).run()
+        was_sent = uploads.Upload(self.transport, self._repository, expected, chunks, mounts).run()
+        if mounts:
+            self._vain_mounts = self._vain_mounts + 1 if was_sent else 0
         self._hints.add(self._host, self._repository, (expected.digest,))
         return expected
 

@@ -26,6 +26,7 @@ from packaging_kit.stores.registry.answers import (
     cause_of,
     check_headers,
     discard,
+    given_up,
     invalid,
     read_limited,
     refuse,
@@ -317,7 +318,7 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]  # oras carries n
             except BrokenError as exc:
                 if (wait := tries.next_wait()) is None:
                     # It had its tries: those of the request that the token is for don't begin it anew.
-                    raise RegistryError(exc.code, exc.message, answer=exc.answer, hint=exc.hint) from exc
+                    raise given_up(exc) from exc
             self.wait(wait)
 
     def _send(

@@ -52,7 +52,7 @@ class Upload:
         self._tries: defaultdict[str, Tries] = defaultdict(lambda: Tries(transport.options))
 
     def run(self) -> bool:
-        """Upload it; whether its bytes were sent.
+        """Upload it; whether its bytes were sent, and were not mounted.
 
         Raises:
             ContentError: `digest-mismatch`, `size-mismatch`, where the chunks are not the blob.
@@ -111,8 +111,7 @@ class Upload:
     def _mount(self) -> str | None:
         """Have the registry take it from a neighbour: empty where it did, else where to send it, if it said so.
 
-        Nothing but a connection that breaks ends the upload here: without the neighbour it may go well. An upload
-        that the registry opened instead, and that is not used, is left to it: it forgets those in time.
+        Nothing but a connection that breaks ends the upload here: without the neighbour it may go well.
         """
         location = None
         for neighbour in self._mounts:
@@ -120,6 +119,9 @@ class Upload:
             scopes = self._scopes | scope_of(neighbour, "pull")
             try:
                 response = self._post(f"{self._uploads()}?{query}", scopes, self._tries["mount"])
+                if response.status_code in (201, 202) and location is not None:
+                    self._cancel(location)  # some take no more uploads while many are open
+                    location = None
                 if response.status_code == 202:
                     location = self._opened(response)  # it may be with the next one
             except (BrokenError, StoppedError):
@@ -130,6 +132,19 @@ class Upload:
             if response.status_code == 201:
                 return ""
         return location
+
+    def _cancel(self, location: str) -> None:
+        """Have the registry forget an upload; where it does not, it does so in time."""
+        try:
+            discard(
+                self._transport.do_request(
+                    location, "DELETE", scopes=self._scopes, tries=Tries(self._transport.options, 1)
+                )
+            )
+        except StoppedError:
+            raise
+        except (RegistryError, NotFoundError):
+            return
 
     def _begin(self) -> str:
         """Open an upload; where to send it."""
