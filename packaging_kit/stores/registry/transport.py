@@ -1,8 +1,7 @@
 """Requests to one registry: with time limits, tried again, proved by tokens, and nowhere it should not go.
 
-The transport is oras-py's `Registry` with its one public method replaced that every request goes through.
-Of oras it has the URLs (`Container`) and the session; what oras does by itself with credentials, retries,
-downloads and uploads is not used (docs/security.md says why).
+The transport is oras-py's `Registry` with its one public method replaced that every request goes through. Of oras it
+has the URLs (`Container`) and the session; what oras does by itself is not used (docs/security.md says why).
 """
 
 from __future__ import annotations
@@ -280,12 +279,12 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]  # oras carries n
             return self.origin  # the usual case, told quickly
         origin = Origin.of(url)
         if origin != self.origin:
-            reason = None
+            reason = ""
             if self.origin.is_secure and not origin.is_secure:
                 reason = "does not speak https, as the registry does"
             elif self._is_less_public(url, origin):
                 reason = "is in a network that the registry is not in"
-            if reason is not None:
+            if reason:
                 answer = Answer(method=method, path="")
                 raise RegistryError("registry-untrusted", f"{origin}, which it names, {reason}", answer=answer)
         return origin
