@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from packaging_kit.digest import Digest
+from packaging_kit.errors import RequestError
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.reference import Reference, parse_host
 from packaging_kit.operations.places import RepositoryPlace
@@ -29,7 +30,15 @@ def resolve(place: RepositoryPlace, settings: Settings) -> Descriptor:
 
 
 def list_tags(place: RepositoryPlace, settings: Settings) -> tuple[str, ...]:
-    """All tags of a repository, sorted; raises as `resolve` does."""
+    """All tags of a repository, sorted; raises as `resolve` does.
+
+    Raises:
+        RequestError: `place-unclear`, where the place names one thing in it.
+    """
+    if place.tag is not None or place.digest is not None:
+        raise RequestError(
+            "place-unclear", "all tags are listed, and the place names one thing", hint="HOST/REPOSITORY"
+        )
     with open_source(place, settings) as store:
         return store.tags()
 
