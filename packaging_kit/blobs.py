@@ -55,6 +55,12 @@ def check_size(actual: int, expected: int, what: str = "the whole") -> None:
         raise ContentError("size-mismatch", f"{what} has another size", expected=expected, actual=actual)
 
 
+def too_large(digest: Digest, limit: int, actual: int) -> ContentError:
+    """A blob of more bytes than are read at once."""
+    message = "the blob is larger than it may be"
+    return ContentError("size-mismatch", message, expected=limit, actual=actual, digest=digest.value)
+
+
 class BlobSource(Protocol):
     """Where blobs are read from."""
 
@@ -92,9 +98,7 @@ class BlobSource(Protocol):
         actual = self.blob_size(digest)
         limit = max_size if size is None else min(size, max_size)
         if actual > limit:
-            raise ContentError(
-                "size-mismatch", "the blob is larger than it may be", expected=limit, actual=actual, digest=digest.value
-            )
+            raise too_large(digest, limit, actual)
         return b"".join(self.iter_blob(digest, size=actual if size is None else size))
 
 

@@ -18,7 +18,7 @@ from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.index import Index
 from packaging_kit.oci.links import Links
 from packaging_kit.oci.media_types import INDEXES
-from packaging_kit.oci.repository import DocumentSource, RepositorySink, RepositorySource, TakenChunks
+from packaging_kit.oci.repository import DocumentSource, RepositorySink, RepositorySource
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,9 +95,8 @@ class IndexedStore(RepositorySource, RepositorySink):
         named = tuple(things)
         if source is not None:
             for thing in named:
-                entry = thing.descriptor
                 # Also where it is held: only what is written here is safe from a sweep.
-                self.write_blob(TakenChunks(lambda entry=entry: (source.read_document(entry),)), entry.blob)  # type: ignore[misc]
+                self.write_blob(_iter_document(source, thing.descriptor), thing.descriptor.blob)
         self.change_index(lambda index: layout.put(index, named, self.subject_of, force=force))
 
     def remove_tags(self, tags: Collection[str]) -> Mapping[str, Descriptor]:
@@ -180,6 +179,11 @@ class IndexedStore(RepositorySource, RepositorySink):
             return read_node(self, entry).links
         except (DocumentError, NotFoundError, ContentError):
             return None
+
+
+def _iter_document(source: DocumentSource, descriptor: Descriptor) -> Iterator[bytes]:
+    """The bytes of a document, which are read only where they are asked for."""
+    yield source.read_document(descriptor)
 
 
 def check_index_size(document: Document[Index], name: str) -> None:

@@ -9,6 +9,8 @@ from concurrent.futures import CancelledError
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from packaging_kit.errors import PackagingKitError
+
 if TYPE_CHECKING:
     from typing import Self
 
@@ -109,9 +111,9 @@ class Workers(Generic[R]):
         Raises:
             CancelledError: where something failed.
         """
+        waited = tuple(jobs)
         with self._changed:
-            for job in jobs:
-                self._changed.wait_for(lambda job=job: job.results or self.stopped.is_set())  # type: ignore[misc]
+            self._changed.wait_for(lambda: self.stopped.is_set() or all(job.results for job in waited))
         if self.stopped.is_set():
             raise CancelledError
 
@@ -166,3 +168,43 @@ def side_by_side(work: Callable[[T], R], items: Iterable[T], count: int) -> list
         for item in items:
             workers.submit(partial(work, item))
         return workers.finish()
+
+
+class Reads(Generic[R]):
+    """Reads that are begun before anybody needs them; used in a `with` statement.
+
+    Args:
+        count: of threads.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._workers: Workers[R | PackagingKitError] = Workers(count, threading.Event())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        self._workers.__exit__(error)
+
+    def begin(self, read: Callable[[], R]) -> Job[R | PackagingKitError]:
+        """Begin one; what goes wrong with it is kept for `take`."""
+        return self._workers.submit(partial(_attempt, read))
+
+    def take(self, job: Job[R | PackagingKitError]) -> R:
+        """What one came to, once; nobody holds it here any longer.
+
+        Raises:
+            PackagingKitError: that reading raised.
+        """
+        self._workers.wait_for((job,))
+        result = job.results.pop()
+        if isinstance(result, PackagingKitError):
+            raise result
+        return result
+
+
+def _attempt(read: Callable[[], R]) -> R | PackagingKitError:
+    try:
+        return read()
+    except PackagingKitError as exc:
+        return exc

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from packaging_kit.limits import MAX_MANIFEST_SIZE, MIB
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.links import is_document
 from packaging_kit.oci.repository import DocumentSource
-from packaging_kit.stores.workers import Job, Workers
+from packaging_kit.stores.workers import Job, Reads
 
 if TYPE_CHECKING:
     from typing import Self
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 _MOST_BYTES = 16 * MIB  # of documents that wait to be looked at
 
 _Key = tuple[str, str, int]
-_Read = Node | PackagingKitError
 
 
 class Ahead:
@@ -34,16 +32,16 @@ class Ahead:
     def __init__(self, source: DocumentSource, side_by_side: int) -> None:
         self._source = source
         self._most = side_by_side
-        self._workers: Workers[_Read] = Workers(side_by_side, threading.Event())
+        self._reads: Reads[Node] = Reads(side_by_side)
         self._upcoming: deque[Descriptor] = deque()
-        self._coming: dict[_Key, Job[_Read]] = {}
+        self._coming: dict[_Key, Job[Node | PackagingKitError]] = {}
         self._bytes = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        self._workers.__exit__(error)
+        self._reads.__exit__(error)
 
     def read(self, descriptor: Descriptor) -> Node:
         """One node; begins to read the documents that it names. Raises as `read_node` does."""
@@ -54,11 +52,7 @@ class Ahead:
             node = read_node(self._source, descriptor)
         else:
             self._bytes -= descriptor.size
-            self._workers.wait_for((coming,))
-            read = coming.results.pop()  # so that nobody holds its bytes any longer
-            if isinstance(read, PackagingKitError):
-                raise read
-            node = read
+            node = self._reads.take(coming)
         if node.links is not None:
             # They are walked next, before what was to come until now.
             self._upcoming.extendleft(reversed([c for c in node.links.content if is_document(c.media_type)]))
@@ -80,14 +74,8 @@ class Ahead:
                 return
             self._upcoming.popleft()
             if _key(descriptor) not in self._coming:
-                self._coming[_key(descriptor)] = self._workers.submit(partial(self._read_one, descriptor))
+                self._coming[_key(descriptor)] = self._reads.begin(partial(read_node, self._source, descriptor))
                 self._bytes += descriptor.size
-
-    def _read_one(self, descriptor: Descriptor) -> _Read:
-        try:
-            return read_node(self._source, descriptor)
-        except PackagingKitError as exc:
-            return exc  # raised where the walk comes to it
 
 
 def _key(descriptor: Descriptor) -> _Key:

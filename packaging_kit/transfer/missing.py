@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from packaging_kit.oci.manifest import Manifest, parse_manifest
 from packaging_kit.oci.media_types import IMAGE_MANIFEST, SKELETON, WHOLE_CONFIG, WHOLE_MANIFEST
 from packaging_kit.oci.repository import DocumentSource, RepositorySink, RepositorySource
 from packaging_kit.stores.indexed import IndexedStore
-from packaging_kit.stores.workers import Job, Workers
+from packaging_kit.stores.workers import Job, Reads
 
 if TYPE_CHECKING:
     from typing import Self
@@ -31,8 +30,6 @@ _MOST_RANGES = 32  # where `Range` is ignored, each of them costs all that comes
 _MOST_AHEAD = 4  # ranges of one whole that are held in memory, each of at most 1 MiB
 
 _OF_SKELETONS = (SKELETON, WHOLE_CONFIG, WHOLE_MANIFEST)
-
-_Read = bytes | PackagingKitError
 
 
 class Range(NamedTuple):
@@ -166,36 +163,29 @@ class Fetcher:
     def __init__(self, source: BlobSource, side_by_side: int) -> None:
         self._source = source
         self._most = min(side_by_side, _MOST_AHEAD)
-        self._workers: Workers[_Read] = Workers(side_by_side, threading.Event())
+        self._reads: Reads[bytes] = Reads(side_by_side)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        self._workers.__exit__(error)
+        self._reads.__exit__(error)
 
     def iter_ranges(self, digest: Digest, ranges: Sequence[Range]) -> Iterator[Iterator[bytes]]:
         """The bytes of each range as they are there, one range after the other."""
-        coming: deque[Job[_Read] | None] = deque()
+        coming: deque[Job[bytes | PackagingKitError] | None] = deque()
         for number, (start, end) in enumerate(ranges):
             for ahead in ranges[number + len(coming) : number + self._most]:
                 is_small = self._most > 1 and ahead.end - ahead.start <= CHUNK_SIZE
-                coming.append(self._workers.submit(partial(self._read, digest, *ahead)) if is_small else None)
+                coming.append(self._reads.begin(partial(self._read, digest, *ahead)) if is_small else None)
             job = coming.popleft()
-            yield self._source.iter_blob_unverified(digest, start, end) if job is None else self._iter_read(job)
+            if job is None:
+                yield self._source.iter_blob_unverified(digest, start, end)
+            else:
+                yield iter((self._reads.take(job),))
 
-    def _read(self, digest: Digest, start: int, end: int) -> _Read:
-        try:
-            return b"".join(self._source.iter_blob_unverified(digest, start, end))
-        except PackagingKitError as exc:
-            return exc  # raised where it is waited for
-
-    def _iter_read(self, job: Job[_Read]) -> Iterator[bytes]:
-        self._workers.wait_for((job,))
-        read = job.results.pop()  # so that nobody holds its bytes any longer
-        if isinstance(read, PackagingKitError):
-            raise read
-        yield read
+    def _read(self, digest: Digest, start: int, end: int) -> bytes:
+        return b"".join(self._source.iter_blob_unverified(digest, start, end))
 
 
 def _ranges(plan: Plan, held: set[Digest]) -> tuple[Range, ...]:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import requests
 
-from packaging_kit.blobs import Blob, Chunk, check_blob
+from packaging_kit.blobs import Blob, Chunk, check_blob, too_large
 from packaging_kit.digest import Digest, verified
 from packaging_kit.document import parse_json
 from packaging_kit.errors import ContentError, DocumentError, NotFoundError, RegistryError, RequestError, StoreError
@@ -75,6 +75,7 @@ class RegistryStore(RepositorySource, RepositorySink):
         self._lock = threading.Lock()
         self._asking = threading.Lock()
         self._documents: dict[Digest, bytes] = {}
+        self._kept = 0  # bytes of those
         self._unlisted: dict[Digest, list[Descriptor]] = {}  # referrers that the registry did not note, by subject
         self._tags: tuple[str, ...] | None = None
         self._is_new: bool | None = None  # as far as it is known
@@ -108,20 +109,12 @@ class RegistryStore(RepositorySource, RepositorySink):
         # Without asking for its size first: not more is taken than it may have.
         limit = max_size if size is None else min(size, max_size)
         if size is not None and size > limit:
-            raise ContentError(
-                "size-mismatch", "the blob is larger than it may be", expected=limit, actual=size, digest=digest.value
-            )
+            raise too_large(digest, limit, size)
         pieces, taken = [], 0
         for piece in self.iter_blob(digest, size=size):
             taken += len(piece)
             if taken > limit:
-                raise ContentError(
-                    "size-mismatch",
-                    "the blob is larger than it may be",
-                    expected=limit,
-                    actual=taken,
-                    digest=digest.value,
-                )
+                raise too_large(digest, limit, taken)
             pieces.append(piece)
         return b"".join(pieces)
 
@@ -203,7 +196,7 @@ class RegistryStore(RepositorySource, RepositorySink):
             raise
         except RegistryError:
             return False  # who may push need not be allowed to list
-        return response.status_code == 404 or (response.status_code == 200 and not _tags_of(raw))
+        return response.status_code == 404 or (response.status_code == 200 and not _has_tags(raw))
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -274,10 +267,11 @@ class RegistryStore(RepositorySource, RepositorySink):
             raise RequestError("tag-invalid", f"`{name}` is not a tag")
         fetched = self._manifests.fetch(name)
         with self._lock:
+            self._kept -= len(self._documents.pop(fetched.descriptor.digest, b""))
             self._documents[fetched.descriptor.digest] = fetched.raw
-            kept = sum(map(len, self._documents.values()))
-            while kept > _KEPT_DOCUMENTS and len(self._documents) > 1:
-                kept -= len(self._documents.pop(next(iter(self._documents))))
+            self._kept += len(fetched.raw)
+            while self._kept > _KEPT_DOCUMENTS and len(self._documents) > 1:
+                self._kept -= len(self._documents.pop(next(iter(self._documents))))
         return fetched
 
     def _only_tag(self) -> str:
@@ -322,7 +316,7 @@ class RegistryStore(RepositorySource, RepositorySink):
         )
 
 
-def _tags_of(raw: bytes) -> bool:
+def _has_tags(raw: bytes) -> bool:
     """Whether there is any tag on a page, or it can't be told."""
     try:
         page = parse_json(raw)

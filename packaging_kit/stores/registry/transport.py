@@ -33,14 +33,7 @@ from packaging_kit.stores.registry.answers import (
 from packaging_kit.stores.registry.challenges import Scopes
 from packaging_kit.stores.registry.credentials import Credential
 from packaging_kit.stores.registry.options import RegistryOptions
-from packaging_kit.stores.registry.origin import (
-    Origin,
-    Resolve,
-    is_less_public,
-    is_less_public_by_name,
-    join,
-    resolve,
-)
+from packaging_kit.stores.registry.origin import Origin, Resolve, is_less_public, is_less_public_by_name, join, resolve
 from packaging_kit.stores.registry.proxies import proxies_for
 from packaging_kit.stores.registry.retries import RETRIED, Tries
 from packaging_kit.stores.registry.sending import Body, Session, prepare, tell, translate
@@ -144,10 +137,28 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]  # oras carries n
             BrokenError: `registry-unreachable`, `registry-timeout`.
             RegistryError: `registry-tls`, `registry-untrusted`, `registry-unauthorized`, `registry-answer-invalid`.
         """
-        tries = tries or Tries(self.options)
+        return self._repeat(
+            lambda attempt: self._prove_and_follow(url, method, data, headers or {}, scopes, attempt),
+            tries or Tries(self.options),
+        )
+
+    def read(
+        self, url: str, most: int, *, headers: Mapping[str, str] | None = None, scopes: Scopes = frozenset()
+    ) -> tuple[requests.Response, bytes]:
+        """A small answer with its body; the body is empty unless the status is 200. Raises as `do_request` does.
+
+        Raises:
+            RegistryError: `registry-answer-too-large`.
+        """
+        return self._repeat_reading(
+            lambda tries: self.do_request(url, headers=headers, scopes=scopes, tries=tries), most
+        )
+
+    def _repeat(self, send: Callable[[int], requests.Response], tries: Tries) -> requests.Response:
+        """The answer to a request, tried as often as it may help; `send` is told which try it is."""
         while True:
             try:
-                response = self._prove_and_follow(url, method, data, headers or {}, scopes, tries.attempt)
+                response = send(tries.attempt)
                 if response.status_code not in RETRIED:
                     return response
                 retry_after = response.headers.get("Retry-After")
@@ -159,17 +170,11 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]  # oras carries n
                     raise
             self.wait(wait)
 
-    def read(
-        self, url: str, most: int, *, headers: Mapping[str, str] | None = None, scopes: Scopes = frozenset()
-    ) -> tuple[requests.Response, bytes]:
-        """A small answer with its body; the body is empty unless the status is 200. Raises as `do_request` does.
-
-        Raises:
-            RegistryError: `registry-answer-too-large`.
-        """
+    def _repeat_reading(self, ask: Callable[[Tries], requests.Response], most: int) -> tuple[requests.Response, bytes]:
+        """The same with the body of a good answer, which may be cut off as well; `ask` has the same tries."""
         tries = Tries(self.options)
         while True:
-            response = self.do_request(url, headers=headers, scopes=scopes, tries=tries)
+            response = ask(tries)
             try:
                 return response, read_limited(response, most) if response.status_code == 200 else b""
             except BrokenError:
@@ -300,25 +305,22 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]  # oras carries n
 
     def _ask_token(self, url: str, *, form: str | None, authorization: str | None) -> bytes:
         """One answer of a token service, whose redirects nobody follows."""
-        tries = Tries(self.options)
         headers = {"Content-Type": "application/x-www-form-urlencoded"} if form is not None else {}
         method, data = ("GET", None) if form is None else ("POST", form.encode())
-        while True:
-            try:
-                response = self._send(url, method, data, headers, authorization, tries.attempt)
-                retry_after = response.headers.get("Retry-After")
-                if response.status_code not in RETRIED or (wait := tries.next_wait(retry_after)) is None:
-                    if response.status_code == 404:  # not to be taken for what was asked for with the token
-                        raise invalid(response, "its token service is not there")
-                    if response.status_code != 200:
-                        self.refuse(response, "a token")
-                    return read_limited(response, MAX_TOKEN_ANSWER_SIZE)
-                discard(response)
-            except BrokenError as exc:
-                if (wait := tries.next_wait()) is None:
-                    # It had its tries: those of the request that the token is for don't begin it anew.
-                    raise given_up(exc) from exc
-            self.wait(wait)
+
+        def send(attempt: int) -> requests.Response:
+            return self._send(url, method, data, headers, authorization, attempt)
+
+        try:
+            response, raw = self._repeat_reading(lambda tries: self._repeat(send, tries), MAX_TOKEN_ANSWER_SIZE)
+        except BrokenError as exc:
+            # It had its tries: those of the request that the token is for don't begin it anew.
+            raise given_up(exc) from exc
+        if response.status_code == 404:  # not to be taken for what was asked for with the token
+            raise invalid(response, "its token service is not there")
+        if response.status_code != 200:
+            self.refuse(response, "a token")
+        return raw
 
     def _send(
         self,
