@@ -188,6 +188,28 @@ def test_convert_prints_what_the_schema_says(case: str, place: str, program: Pro
     assert len({value["manifest"] for value in (*converted, *elsewhere)}) == 1
 
 
+@pytest.mark.parametrize("place", ["oci:there", "oci-archive:there.tar"])
+def test_convert_of_an_older_artifact_prints_what_the_schema_says(place: str, program: Program, tmp_path: Path) -> None:
+    folder = copied("metadata", "whole", tmp_path / "layout")
+    index = json.loads((folder / "index.json").read_text())
+    (entry,) = index["manifests"]
+    manifest = json.loads(blob(folder, entry["digest"]).read_bytes())
+    manifest["layers"][0]["mediaType"] = "application/vnd.wasm.content.layer.v1+wasm"
+    changed = json.dumps(manifest).encode()
+    entry |= {"digest": "sha256:" + hashlib.sha256(changed).hexdigest(), "size": len(changed)}
+    blob(folder, entry["digest"]).write_bytes(changed)
+    (folder / "index.json").write_text(json.dumps(index))
+    program("copy", "layout", place)
+    elsewhere, _ = program("convert", place, "--cncf", "-o", f"{place}:other")
+    converted, _ = program("convert", f"{place}:v", "--cncf")
+    again, _ = program("convert", f"{place}:v", "--cncf", "--form", "split")
+
+    check_all("convert", [*elsewhere, *converted, *again])
+
+    assert [value["former"] for value in (*elsewhere, *converted, *again)] == [entry["digest"]] * 2 + [None]
+    assert len({value["manifest"] for value in (*elsewhere, *converted, *again)}) == 1
+
+
 def test_untag_and_gc_print_what_the_schemas_say(program: Program, tmp_path: Path) -> None:
     copied("two-tags", "both", tmp_path / "layout")
     tags, _ = program("copy", "oci:layout", "oci-archive:there.tar", "--all")

@@ -32,6 +32,7 @@ from packaging_kit.cli.options import (
     one_tag,
     pack_options,
     parse_mounts,
+    parse_names,
     print_copied,
     print_written,
 )
@@ -159,6 +160,13 @@ def copy(
         print_copied(copied, there)
 
 
+class _MissingFormError(typer.BadParameter):
+    """What `typer` says where an option that is needed is missing; this one is needed without `--cncf` only."""
+
+    def format_message(self) -> str:
+        return "Missing option '--form'. Choose from:\n\twhole,\n\tmapped,\n\tsplit,\n\tboth"
+
+
 @app.command(cls=RegistryCommand)
 @reports_errors
 @talks_to_registries
@@ -166,8 +174,12 @@ def convert(
     place: Annotated[str, typer.Argument(metavar="PLACE", help=PLACE_HELP)],
     *,
     form: Annotated[
-        Literal["whole", "mapped", "split", "both"], typer.Option(help="How its fragments will be stored.")
-    ],
+        Literal["whole", "mapped", "split", "both"] | None,
+        typer.Option(help="How its fragments will be stored; may be left out with `--cncf`, for mapped."),
+    ] = None,
+    cncf: Annotated[bool, typer.Option("--cncf", help="Write the whole artifact anew, in the CNCF layout.")] = False,
+    imports: ImportsOption = None,
+    exports: ExportsOption = None,
     output: Annotated[
         str | None,
         typer.Option("-o", "--output", metavar="PLACE", help="Where to write; otherwise it stays where it is."),
@@ -176,25 +188,38 @@ def convert(
     as_json: JsonOption = False,
     connection: Connection,
 ) -> None:
-    """Give an artifact another form, around the same whole artifact."""
+    """Give an artifact another form, around the same whole artifact.
+
+    With `--cncf`, the whole artifact of an older tool becomes the one that `pack` writes, under another digest.
+    """
     from packaging_kit.artifact.pack import Form
     from packaging_kit.cli.render import digest_line
     from packaging_kit.cli.render_repositories import convert_json, convert_notes
     from packaging_kit.operations import convert as operation
     from packaging_kit.operations.places import parse_destination, parse_repository, with_tag
 
+    if form is None and not cncf:
+        raise _MissingFormError("")
     source = parse_repository(place)
     there = None if output is None else parse_destination(output)
     with TerminalProgress(is_wanted=not as_json) as progress:
         converted = operation.convert(
-            source, Form(form), connection.settings(source, there), destination=there, force=force, progress=progress
+            source,
+            Form.MAPPED if form is None else Form(form),
+            connection.settings(source, there),
+            destination=there,
+            cncf=cncf,
+            imports=parse_names(imports),
+            exports=parse_names(exports),
+            force=force,
+            progress=progress,
         )
     name = str(with_tag(there or source, converted.tag))
     if as_json:
         print_json(convert_json(converted, name))
         return
     print_data(digest_line(converted.digest, name))
-    for note in convert_notes(converted):
+    for note in convert_notes(converted, cncf=cncf):
         print_note(note)
 
 

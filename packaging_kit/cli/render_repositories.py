@@ -78,14 +78,22 @@ def convert_json(converted: Converted, place: str) -> dict[str, Any]:
         "digest": converted.digest.value,
         "form": converted.form.value,
         "manifest": converted.manifest.value,
+        "former": None if converted.former is None else converted.former.value,
         "whole": blob_json(converted.whole),
         "kept": [_referrer_json(entry) for entry in converted.kept],
         "left": [_referrer_json(entry) for entry in converted.left],
+        "warnings": list(converted.warnings),
     }
 
 
-def convert_notes(converted: Converted) -> Iterator[str]:
-    """What became of what refers to the artifact, other than the parts of a form."""
+def convert_notes(converted: Converted, *, cncf: bool) -> Iterator[str]:
+    """What became of the artifact, and of what refers to it, other than the parts of a form."""
+    if converted.former is not None:
+        yield f"written anew: its manifest was {converted.former}"
+    elif cncf:
+        yield f"in the CNCF layout already: its manifest is still {converted.manifest}"
+    for warning in converted.warnings:
+        yield f"warning: {warning}"
     for what, entries in (("kept", converted.kept), ("left behind", converted.left)):
         for entry in entries:
             if entry.artifact_type not in (SKELETON_ARTIFACT, SPLIT_INDEX):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging_kit.artifact.annotations import Metadata, read_metadata
+from packaging_kit.artifact.names import StatedNames, read_component_config
 from packaging_kit.artifact.pack import (
     Form,
     Labels,
@@ -22,13 +23,12 @@ from packaging_kit.fragments.explode import check_framing, explode
 from packaging_kit.fragments.exploded import Exploded
 from packaging_kit.oci.layout import Tagged
 from packaging_kit.oci.reference import check_tag, tag_from_stem
-from packaging_kit.oci.wasm_config import EPOCH, ComponentConfig, check_created
+from packaging_kit.oci.wasm_config import EPOCH, check_created
 from packaging_kit.operations.inputs import Input, iter_view, open_view
 from packaging_kit.operations.places import LocalPlace
 from packaging_kit.operations.repositories import open_local_sink
 from packaging_kit.operations.settings import Settings
 from packaging_kit.transfer.progress import NO_PROGRESS, Progress, tell
-from packaging_kit.wasm.interface import read_interface
 from packaging_kit.wasm.preamble import Kind
 
 
@@ -102,7 +102,7 @@ def pack(
     """
     tags = _choose_tags(sources, options)
     titles = [_choose_title(source, options) for source in sources]
-    _check_texts(titles, options)
+    check_texts(_texts(titles, options))
     check_created(EPOCH if options.created is None else options.created)
     results: list[PackResult] = []
     things: list[Tagged] = []
@@ -135,7 +135,8 @@ def _pack_view(
     progress.start("read", len(view))
     exploded = None if options.form is Form.WHOLE else explode(view, on_bytes=progress.advance)
     kind = check_framing(view) if exploded is None else exploded.kind
-    component = None if kind is Kind.CORE_MODULE else _component_config(view, options)
+    names = StatedNames(options.imports, options.exports)
+    component = None if kind is Kind.CORE_MODULE else read_component_config(view, names, options.target)
     metadata = read_metadata(view) if options.use_metadata else Metadata({}, ())
     title = title or f"{kind.value}.wasm"
     labels = Labels(
@@ -175,15 +176,6 @@ def write_documents(packed: Packed, store: BlobSink) -> None:
         store.write_blob((document,), named.get(document) or Blob(Digest.of(document), len(document)))
 
 
-def _component_config(view: Chunk, options: PackOptions) -> ComponentConfig:
-    imports, exports = options.imports, options.exports
-    if imports is None or exports is None:
-        interface = read_interface(view)
-        imports = interface.imports if imports is None else imports
-        exports = interface.exports if exports is None else exports
-    return ComponentConfig(exports=exports, imports=imports, target=options.target)
-
-
 def _choose_tags(sources: Sequence[Input], options: PackOptions) -> list[str]:
     if len(sources) > 1:
         for name in ("tag", "title"):
@@ -210,12 +202,21 @@ def _choose_title(source: Input, options: PackOptions) -> str | None:
     return title
 
 
-def _check_texts(titles: list[str | None], options: PackOptions) -> None:
-    """Refuse what can't stand in a document: bytes of arguments and file names that are not UTF-8."""
+def _texts(titles: list[str | None], options: PackOptions) -> Iterator[str]:
+    """What of arguments and file names will stand in a document."""
     texts = [*titles, options.author, options.target, *(options.imports or ()), *(options.exports or ())]
     texts += [*options.annotations, *options.annotations.values()]
+    return (text for text in texts if text is not None)
+
+
+def check_texts(texts: Iterable[str]) -> None:
+    """Refuse what can't stand in a document: bytes of arguments and file names that are not UTF-8.
+
+    Raises:
+        RequestError: `text-invalid`.
+    """
     for text in texts:
         try:
-            (text or "").encode()
+            text.encode()
         except UnicodeEncodeError as exc:
             raise RequestError("text-invalid", f"`{text!a}` is not valid UTF-8") from exc

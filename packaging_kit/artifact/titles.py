@@ -1,0 +1,30 @@
+"""Titles of layers, which clients take for file names."""
+
+from __future__ import annotations
+
+import re
+
+_MAX_SIZE = 255  # of a file name in bytes, on the file systems of Linux and macOS
+_NOT_IN_A_NAME = re.compile(r'[/\\<>:"|?*]')
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\..*)?", re.IGNORECASE)
+
+
+def why_no_file_name(title: str) -> str | None:
+    """Why a file can't have this name on Linux, macOS or Windows, or is not shown as what it is; `None` where it can.
+
+    Returns:
+        The rest of a sentence that begins with "it".
+    """
+    if not title or title in (".", ".."):
+        return "names no file"
+    if not title.isprintable():
+        return "holds a character that can't be seen"
+    if (found := _NOT_IN_A_NAME.search(title)) is not None:
+        return f"holds `{found[0]}`"
+    if title[-1] in ". ":
+        return "ends with what Windows cuts off"
+    if _DEVICE.fullmatch(title):
+        return "is a device on Windows"
+    if len(title.encode()) > _MAX_SIZE:
+        return f"has more than {_MAX_SIZE} bytes"
+    return None
