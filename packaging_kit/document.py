@@ -64,9 +64,9 @@ def parse_json(raw: bytes, *, max_size: int = MAX_MANIFEST_SIZE) -> Any:
     """
     if len(raw) > max_size:
         raise DocumentError("document-too-large", f"the document has {len(raw)} bytes, more than {max_size}")
-    if raw.count(b",") > MAX_JSON_VALUES:
-        raise DocumentError("document-too-large", f"the document has more than {MAX_JSON_VALUES} values")
-    _check_depth(raw)
+    if (excess := find_excess(raw)) is not None:
+        code = "document-invalid" if excess.is_depth else "document-too-large"
+        raise DocumentError(code, excess.message)
     try:
         value = json.loads(
             raw.decode(),
@@ -89,7 +89,23 @@ def _invalid(message: str) -> DocumentError:
     return DocumentError("document-invalid", message)
 
 
-def _check_depth(raw: bytes) -> None:
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """Why a text is not parsed at all, whatever it says.
+
+    Attributes:
+        message: a sentence.
+        is_depth: it nests too deep; otherwise it would take too much memory.
+    """
+
+    message: str
+    is_depth: bool = False
+
+
+def find_excess(raw: bytes) -> Excess | None:
+    """What of JSON in `raw` is more than is parsed: levels, objects or values; looks at its brackets alone."""
+    if raw.count(b",") > MAX_JSON_VALUES:
+        return Excess(f"the document has more than {MAX_JSON_VALUES} values")
     depth = containers = 0
     # An empty one takes thirty times its text in memory; in documents that say something they are far apart.
     most = min(MAX_JSON_CONTAINERS, _FEW_CONTAINERS + len(raw) // _BYTES_FOR_CONTAINER)
@@ -99,11 +115,12 @@ def _check_depth(raw: bytes) -> None:
             depth += 1
             containers += 1
             if containers > most:
-                raise DocumentError("document-too-large", f"the document has more than {most} objects")
+                return Excess(f"the document has more than {most} objects")
             if depth > MAX_JSON_DEPTH:
-                raise _invalid(f"the document nests deeper than {MAX_JSON_DEPTH} levels")
+                return Excess(f"the document nests deeper than {MAX_JSON_DEPTH} levels", is_depth=True)
         elif byte in b"]}":
             depth -= 1
+    return None
 
 
 def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

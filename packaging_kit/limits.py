@@ -65,3 +65,9 @@ CHUNK_SIZE: Final = 1 * MIB
 """Bytes that are read, hashed and written at a time."""
 SCRATCH_MEMORY: Final = 16 * MIB
 """Bytes of skeletons that are held in memory before they go to a temporary file."""
+
+# Validation.
+MAX_PROBLEMS: Final = 1_000
+"""Problems that one report lists; a hostile document has no end of them."""
+MAX_LITERAL_IN_MEMORY: Final = 32 * MIB
+"""Bytes of a component outside of its modules that are looked into, where no working space is given."""

@@ -19,7 +19,8 @@ from packaging_kit.wasm.sections import iter_sections
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
-def _has_scheme(value: str) -> bool:
+def has_scheme(value: str) -> bool:
+    """Whether a text can be a URL."""
     return _SCHEME.match(value) is not None
 
 
@@ -31,8 +32,8 @@ _SECTIONS: Final[dict[str, tuple[str, Callable[[str], bool], str]]] = {
     "version": ("version", _is_any, ""),
     "description": ("description", _is_any, ""),
     "licenses": ("licenses", is_license_expression, "is not an SPDX license expression"),
-    "source": ("source", _has_scheme, "has no scheme"),
-    "homepage": ("url", _has_scheme, "has no scheme"),
+    "source": ("source", has_scheme, "has no scheme"),
+    "homepage": ("url", has_scheme, "has no scheme"),
     "authors": ("authors", _is_any, ""),
     "revision": ("revision", _is_any, ""),
 }
@@ -52,6 +53,15 @@ class Metadata:
     warnings: tuple[str, ...]
 
 
+SECTION_NAMES: Final = tuple(_SECTIONS)
+"""Names of the custom sections that become annotations."""
+
+ANNOTATION_OF: Final[Mapping[str, str]] = MappingProxyType(
+    {name: IMAGE_ANNOTATION + annotation for name, (annotation, _, _) in _SECTIONS.items()}
+)
+"""The annotation that each of them becomes."""
+
+
 def _last_custom_sections(data: Chunk) -> dict[str, CustomSection]:
     found: dict[str, CustomSection] = {}
     try:
@@ -65,16 +75,26 @@ def _last_custom_sections(data: Chunk) -> dict[str, CustomSection]:
 def read_metadata(data: Chunk) -> Metadata:
     """Read the custom sections of the core module or component `data`; the last of repeated ones counts."""
     last = _last_custom_sections(data)
+    return metadata_of({name: data[custom.start : custom.end] for name, custom in last.items()})
+
+
+def metadata_of(sections: Mapping[str, Chunk | None]) -> Metadata:
+    """What the contents of these custom sections, after their names, say.
+
+    Args:
+        sections: by name; `None` for contents that are larger than any manifest.
+    """
     annotations: dict[str, str] = {}
     warnings: list[str] = []
     for name, (annotation, is_valid, problem) in _SECTIONS.items():
-        if name not in last:
+        if name not in sections:
             continue
-        if last[name].end - last[name].start > MAX_MANIFEST_SIZE:
+        contents = sections[name]
+        if contents is None or len(contents) > MAX_MANIFEST_SIZE:
             warnings.append(f"the custom section `{name}` was left out: no manifest is large enough for it")
             continue
         try:
-            value = str(bytes(data[last[name].start : last[name].end]), "utf-8")
+            value = str(bytes(contents), "utf-8")
         except UnicodeDecodeError:
             warnings.append(f"the custom section `{name}` was left out: it is not valid UTF-8")
             continue

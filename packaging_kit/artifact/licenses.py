@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from enum import Enum, auto
 
 _TOKEN = re.compile(r"[()]|[^\s()]+")
@@ -43,3 +44,40 @@ def is_license_expression(text: str) -> bool:
             case _:
                 return False
     return expect in (_Expect.OPERATOR, _Expect.OPERATOR_OR_WITH) and not open_parentheses
+
+
+def is_license_allowed(text: str, allowed: Collection[str]) -> bool:
+    """Whether a license expression can be met with licenses of `allowed` alone.
+
+    `OR` leaves a choice, `AND` does not. An exception only permits more, so `X WITH Y` is allowed where `X` is; an
+    entry `X WITH Y` allows just that. What has not the form of a license expression is not allowed.
+    """
+    if not is_license_expression(text):
+        return False
+    values: list[bool] = []
+    operators: list[str] = []
+    tokens = _TOKEN.findall(text)
+    for number, token in enumerate(tokens):
+        previous = tokens[number - 1] if number else ""
+        if token == "(":
+            operators.append(token)
+        elif token == ")":
+            _reduce(values, operators, until="(")
+            operators.pop()
+        elif token in ("AND", "OR"):
+            _reduce(values, operators, until="(" if token == "OR" else "OR")
+            operators.append(token)
+        elif previous == "WITH":
+            license_ = tokens[number - 2]
+            values[-1] = values[-1] or f"{license_} WITH {token}" in allowed
+        elif token != "WITH":
+            values.append(token in allowed)
+    _reduce(values, operators, until="(")
+    return values[-1]
+
+
+def _reduce(values: list[bool], operators: list[str], *, until: str) -> None:
+    """Apply what binds at least as strongly as what comes next: `AND` does more than `OR`."""
+    while operators and operators[-1] not in ("(", until):
+        right, left = values.pop(), values.pop()
+        values.append((left and right) if operators.pop() == "AND" else (left or right))

@@ -134,7 +134,7 @@ def pack_split(form: Form, whole: WholeArtifact, exploded: Exploded) -> Packed:
     """
     if not exploded.fragments:
         return pack_whole(whole)
-    skeletons = _skeleton_artifact(whole, exploded, with_subject=form is not Form.SPLIT)
+    skeletons = make_skeleton_artifact(whole, exploded, with_subject=form is not Form.SPLIT)
     skeleton_descriptor = describe_manifest(skeletons, media_types.SKELETON_ARTIFACT)
     documents = (whole.config, whole.manifest.raw, _EMPTY, skeletons.raw)
     if form is Form.MAPPED:
@@ -148,8 +148,8 @@ def pack_split(form: Form, whole: WholeArtifact, exploded: Exploded) -> Packed:
             documents=documents,
         )
     _check_split(0, 1 + len(exploded.core_modules))
-    modules = [_fragment_artifact(fragment) for fragment in exploded.core_modules]
-    index = _split_index(skeleton_descriptor, modules, whole.descriptor if form is Form.BOTH else None)
+    modules = [make_fragment_artifact(Blob(fragment.digest, fragment.size)) for fragment in exploded.core_modules]
+    index = make_split_index(skeleton_descriptor, modules, whole.descriptor if form is Form.BOTH else None)
     index_descriptor = describe_index(index, media_types.SPLIT_INDEX)
     is_both = form is Form.BOTH
     return Packed(
@@ -169,8 +169,12 @@ def _raw_documents(artifacts: list[WholeArtifact]) -> Iterator[bytes]:
         yield artifact.manifest.raw
 
 
-def _skeleton_artifact(whole: WholeArtifact, exploded: Exploded, *, with_subject: bool) -> Document[Manifest]:
-    """Every skeleton, root first, then what restores the whole artifact."""
+def make_skeleton_artifact(whole: WholeArtifact, exploded: Exploded, *, with_subject: bool) -> Document[Manifest]:
+    """Every skeleton, root first, then what restores the whole artifact.
+
+    Raises:
+        DocumentError: `split-too-many-fragments`.
+    """
     manifest = whole.manifest
     config = manifest.value.config.blob  # others may name it by another algorithm
     layers = (
@@ -189,13 +193,24 @@ def _skeleton_artifact(whole: WholeArtifact, exploded: Exploded, *, with_subject
     return document
 
 
-def _fragment_artifact(module: Fragment) -> WholeArtifact:
+def make_fragment_artifact(module: Blob) -> WholeArtifact:
     """A module as an artifact of its own: the same for everyone who packs it."""
-    title = f"sha256-{module.digest.hex}.wasm"
-    return make_whole_artifact(Blob(module.digest, module.size), None, Labels(title=title))
+    return make_whole_artifact(module, None, Labels(title=fragment_title(module.digest)))
 
 
-def _split_index(skeletons: Descriptor, modules: list[WholeArtifact], subject: Descriptor | None) -> Document[Index]:
+def fragment_title(module: Digest) -> str:
+    """The file name of a module's fragment artifact."""
+    return f"sha256-{module.hex}.wasm"
+
+
+def make_split_index(
+    skeletons: Descriptor, modules: list[WholeArtifact], subject: Descriptor | None
+) -> Document[Index]:
+    """The skeleton artifact, then the fragment artifacts.
+
+    Raises:
+        DocumentError: `split-too-many-fragments`.
+    """
     document = Index(
         artifact_type=media_types.SPLIT_INDEX, manifests=tuple(_entries(skeletons, modules)), subject=subject
     ).to_document()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from itertools import chain
+from typing import Protocol
 
 from packaging_kit.blobs import Chunk, MemoryScratch, Scratch
 from packaging_kit.digest import Digest, Hasher, SideHasher
@@ -56,11 +58,28 @@ class _Frame:
             raise WasmFormatError("wasm-too-large", f"the split has more than {MAX_SPANS} spans", offset=offset)
 
 
+class ModuleWatch(Protocol):
+    """Is told the bytes of every module that is split out, in passing."""
+
+    @abstractmethod
+    def begin(self, section: Section) -> None:
+        """A core module section begins."""
+
+    @abstractmethod
+    def feed(self, data: Chunk) -> None:
+        """The next bytes of its contents."""
+
+    @abstractmethod
+    def end(self) -> None:
+        """All of its contents were told."""
+
+
 class _Split(Visitor):
     """Makes skeletons and digests out of a walk."""
 
-    def __init__(self, content: Content) -> None:
+    def __init__(self, content: Content, watch: ModuleWatch | None) -> None:
         self._content = content
+        self._watch = watch
         self._frames = [_Frame(0)]
         self._hasher: Hasher = hashlib.sha256()
         self._offset = 0
@@ -75,12 +94,18 @@ class _Split(Visitor):
 
     def module_begin(self, section: Section) -> None:
         self._hasher = hashlib.sha256()
+        if self._watch is not None:
+            self._watch.begin(section)
 
     def module_bytes(self, data: Chunk) -> None:
         self._hasher.update(data)
         self._offset += len(data)
+        if self._watch is not None:
+            self._watch.feed(data)
 
     def module_end(self, section: Section) -> None:
+        if self._watch is not None:
+            self._watch.end()
         digest = Digest.from_hasher(self._hasher)
         self._add(digest, section.size, FragmentKind.MODULE, section)
         self._frames[-1].add_external(section, digest.raw, 1)
@@ -125,10 +150,18 @@ class _Split(Visitor):
 class _Exploder:
     """Explodes what it is fed; the whole's digest is computed elsewhere, side by side."""
 
-    def __init__(self, kind: Kind, content: Content, max_size: int, *, size: int | None = None) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        content: Content,
+        max_size: int,
+        *,
+        size: int | None = None,
+        watch: ModuleWatch | None = None,
+    ) -> None:
         self._kind = kind
         self._content = content
-        self._split = _Split(content)
+        self._split = _Split(content, watch)
         self._walk = Walk(self._split, max_size=max_size, size=size)
         self._max_size = max_size
         self._size = 0
@@ -185,12 +218,17 @@ def explode(data: Chunk, *, max_size: int = MAX_WHOLE_SIZE, on_bytes: Callable[[
 
 
 def explode_chunks(
-    chunks: Iterable[Chunk], scratch: Scratch | None = None, *, max_size: int = MAX_WHOLE_SIZE
+    chunks: Iterable[Chunk],
+    scratch: Scratch | None = None,
+    *,
+    max_size: int = MAX_WHOLE_SIZE,
+    watch: ModuleWatch | None = None,
 ) -> Exploded:
     """Take a whole apart that is read once, in pieces of any sizes.
 
     Args:
         scratch: where the bytes of skeletons are kept; in memory by default. Modules are not kept.
+        watch: is told the bytes of modules.
 
     Raises:
         WasmFormatError: as `explode` does.
@@ -201,7 +239,7 @@ def explode_chunks(
         head += chunk
     kind = parse_kind(head)
     content = Content(None, scratch or MemoryScratch())
-    exploder = _Exploder(kind, content, max_size)
+    exploder = _Exploder(kind, content, max_size, watch=watch)
     with SideHasher() as whole:
         for chunk in chain((head,), rest):
             whole.update(chunk)

@@ -11,7 +11,7 @@ from packaging_kit.blobs import BlobSource, Chunk, Scratch
 from packaging_kit.digest import Digest
 from packaging_kit.errors import NotFoundError
 from packaging_kit.limits import CHUNK_SIZE
-from packaging_kit.wasm.preamble import SKELETON_PREAMBLE, Kind
+from packaging_kit.wasm.preamble import PREAMBLE_SIZE, SKELETON_PREAMBLE, Kind
 
 Piece = tuple[int, int] | bytes
 """Part of a skeleton: a range of the whole, or the bytes of an external section."""
@@ -89,6 +89,27 @@ class Exploded(BlobSource):
     def components(self) -> tuple[Fragment, ...]:
         """The nested skeletons."""
         return tuple(fragment for fragment in self.fragments if fragment.kind is FragmentKind.COMPONENT)
+
+    def whole_offset(self, offset: int) -> int:
+        """Where in the whole the byte at `offset` of the root skeleton stands.
+
+        Those of an external section stand where the section begins that it stands for.
+        """
+        if self.root not in self._pieces:
+            return offset
+        position = end = PREAMBLE_SIZE
+        if offset < position:
+            return offset
+        for piece in self._pieces[self.root]:
+            size = len(piece) if isinstance(piece, bytes) else piece[1] - piece[0]
+            if isinstance(piece, tuple):
+                if offset < position + size:
+                    return piece[0] + offset - position
+                end = piece[1]
+            elif offset < position + size:
+                return end
+            position += size
+        return self.size
 
     def blob_size(self, digest: Digest) -> int:
         if digest == self.root:

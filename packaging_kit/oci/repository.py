@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from packaging_kit.blobs import BlobSink, BlobSource, Chunk
 from packaging_kit.digest import Digest
@@ -16,6 +16,7 @@ from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.layout import Tagged
 
 
+@runtime_checkable
 class DocumentSource(BlobSource, Protocol):
     """Where documents are read from, which a registry keeps apart from other blobs."""
 

@@ -29,7 +29,7 @@ def _skip_module_declaration(reader: Reader) -> None:
         case 0x00:
             reader.name()
             reader.name()
-            _skip_extern_type(reader)
+            skip_extern_type(reader)
         case 0x01:
             _skip_recursive_type(reader)
         case 0x02:
@@ -38,12 +38,13 @@ def _skip_module_declaration(reader: Reader) -> None:
             reader.u32()
         case 0x03:
             reader.name()
-            _skip_extern_type(reader)
+            skip_extern_type(reader)
         case _:
             raise reader.malformed(f"unknown module declaration {form:#04x}", reader.position - 1)
 
 
-def _skip_extern_type(reader: Reader) -> None:
+def skip_extern_type(reader: Reader) -> None:
+    """`externtype`: what a core import or export is (core spec 5.3.18)."""
     form = reader.byte()
     match form:
         case 0x00:  # func

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from packaging_kit.errors import WasmFormatError
+from packaging_kit.limits import MAX_NAME_SIZE
 from packaging_kit.wasm.externs import Extern, Sort, read_exports, read_imports
 from packaging_kit.wasm.reader import Reader
 from packaging_kit.wasm.sections import SectionId, iter_sections
@@ -15,6 +16,8 @@ from packaging_kit.wasm.types import TypeDefinition, TypeKind, read_alias, read_
 
 _EXTERNS: Final = frozenset((SectionId.IMPORT, SectionId.EXPORT))
 _TYPES: Final = frozenset((SectionId.TYPE, SectionId.ALIAS, SectionId.EXPORT))
+
+_BEYOND_WIT: Final = frozenset((Sort.CORE, Sort.VALUE, Sort.COMPONENT))
 
 _WORDS: Final = r"[a-z][0-9a-z]*(?:-[0-9a-z]+)*"
 # Each word matches one alternative only: digits that match two make a label exponential.
@@ -25,10 +28,10 @@ _LABEL: Final = (
 # Semantic Versioning 2.0.0, as the `interfaceversion` of Explainer.md asks for.
 _NUMBER: Final = r"(?:0|[1-9][0-9]*)"
 _PRE_RELEASE: Final = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
-_SEMVER: Final = (
+SEMANTIC_VERSION: Final = (
     rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-{_PRE_RELEASE}(?:\.{_PRE_RELEASE})*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
 )
-_INTERFACE_NAME = re.compile(rf"{_WORDS}:{_WORDS}/{_LABEL}(?:@{_SEMVER})?")
+_INTERFACE_NAME = re.compile(rf"{_WORDS}:{_WORDS}/{_LABEL}(?:@{SEMANTIC_VERSION})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +42,13 @@ class ComponentInterface:
         imports: in binary order.
         exports: in binary order; for a WIT package the sorted ids of what it defines.
         is_wit_package: the component only carries WIT (docs/format.md, "WIT packages").
+        beyond_wit: those of the names that are core modules, components or values, which WIT has no words for.
     """
 
     imports: tuple[str, ...]
     exports: tuple[str, ...]
     is_wit_package: bool
+    beyond_wit: frozenset[str] = frozenset()
 
 
 def read_interface(data: bytes | memoryview) -> ComponentInterface:
@@ -64,7 +69,13 @@ def read_interface(data: bytes | memoryview) -> ComponentInterface:
         imports=tuple(extern.name for extern in imports),
         exports=tuple(extern.name for extern in exports) if wit_names is None else tuple(sorted(wit_names)),
         is_wit_package=wit_names is not None,
+        beyond_wit=frozenset(extern.name for extern in (*imports, *exports) if extern.sort in _BEYOND_WIT),
     )
+
+
+def is_world_name(text: str) -> bool:
+    """Whether `text` is the id of an interface or world, `ns:package/name[@version]`."""
+    return len(text) <= MAX_NAME_SIZE and _INTERFACE_NAME.fullmatch(text) is not None
 
 
 def _wit_package_names(data: bytes | memoryview, exports: list[Extern]) -> set[str] | None:

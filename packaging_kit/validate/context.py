@@ -1,0 +1,192 @@
+"""One validation under way: what it reads from, what it was asked for, what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from packaging_kit.artifact.pack import WholeArtifact
+from packaging_kit.blobs import Blob, BlobSource, Chunk, Scratch, check_size
+from packaging_kit.digest import Digest, verified
+from packaging_kit.document import Document
+from packaging_kit.errors import PackagingKitError, WasmFormatError
+from packaging_kit.oci.descriptor import Descriptor
+from packaging_kit.oci.manifest import Manifest
+from packaging_kit.oci.media_types import DOCUMENTS
+from packaging_kit.oci.repository import DocumentSource
+from packaging_kit.validate.binaries import BinaryFacts, StoredBinary, read_facts
+from packaging_kit.validate.engine import Engine, EngineIdentity
+from packaging_kit.validate.findings import Findings
+from packaging_kit.validate.policy import Policy
+from packaging_kit.validate.problem import Where
+from packaging_kit.validate.report import CheckedBinary, Profile
+from packaging_kit.validate.rule import Rule, apply
+from packaging_kit.validate.rules.binary_rules import BINARY_RULES, DEFECT_RULES
+from packaging_kit.validate.rules.failure_rules import failures
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoredWhole:
+    """What a skeleton artifact stands for, where all of it could be read.
+
+    Attributes:
+        artifact: the skeleton artifact.
+        whole: the whole artifact that it restores.
+        facts: of the whole.
+        is_stored: the whole is there as one blob too.
+    """
+
+    artifact: Document[Manifest]
+    whole: WholeArtifact
+    facts: BinaryFacts
+    is_stored: bool
+
+
+class Telling:
+    """A `with` statement around work that raises what is wrong with the input."""
+
+    def __init__(self, findings: Findings, part: Where) -> None:
+        self._findings = findings
+        self._part = part
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _type: type[BaseException] | None, error: BaseException | None, _traceback: object) -> bool:
+        found = failures(error, self._part) if isinstance(error, PackagingKitError) else ()
+        self._findings.extend(found)
+        return bool(found)
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """What every check of one validation has at hand.
+
+    Attributes:
+        source: of blobs, and of documents where it keeps them apart.
+        policy: what is asked for.
+        profile: which rules apply.
+        engine: judges binaries; `None` for none.
+        tag: under which the thing is to stand; `None` where that is not known.
+        make_scratch: gives working space for the skeletons of a binary; `None` for what memory has.
+        findings: so far.
+        facts: of the binaries that were read, by the digest of their layer.
+        binaries: what the report says of them.
+        seen: documents that were checked.
+        broken: those in which errors were found.
+        restored: what the skeleton artifacts that were checked stand for.
+    """
+
+    source: BlobSource
+    policy: Policy
+    profile: Profile
+    engine: Engine | None
+    tag: str | None
+    make_scratch: Callable[[], Scratch] | None
+    findings: Findings
+    facts: dict[Digest, BinaryFacts | None] = field(default_factory=dict)
+    binaries: list[CheckedBinary] = field(default_factory=list)
+    seen: set[Digest] = field(default_factory=set)
+    broken: set[Digest] = field(default_factory=set)
+    restored: dict[Digest, RestoredWhole | None] = field(default_factory=dict)
+    _identity: EngineIdentity | None = None
+
+    def apply(self, rules: Iterable[Rule[S]], subject: S, part: Where) -> bool:
+        """Hold `rules` against a subject; whether no error was found."""
+        return self.findings.extend(apply(rules, subject, part)) == 0
+
+    def telling(self, part: Where) -> Telling:
+        """What is raised inside is a problem in `part`, where it is about the input; what is not goes on."""
+        return Telling(self.findings, part)
+
+    def identify(self) -> EngineIdentity | None:
+        """Who will judge; an engine that is not there is a problem, and no reason not to go on."""
+        if self.engine is not None:
+            with self.telling(Where(part="engine")):
+                self._identity = self.engine.identify()
+            if self._identity is None:
+                self.engine = None
+        return self._identity
+
+    def read_document(self, descriptor: Descriptor, part: Where) -> bytes | None:
+        """The bytes of a manifest, index, config or the like; `None` where something is wrong with them."""
+        with self.telling(part):
+            return self._read(descriptor)
+        return None
+
+    def peek_document(self, descriptor: Descriptor) -> bytes | None:
+        """The same where it is not asked yet what is wrong."""
+        try:
+            return self._read(descriptor)
+        except PackagingKitError as exc:
+            if not failures(exc, Where(part="blob")):
+                raise
+            return None
+
+    def _read(self, descriptor: Descriptor) -> bytes:
+        if isinstance(self.source, DocumentSource) and descriptor.media_type in DOCUMENTS:
+            return self.source.read_document(descriptor)
+        return self.source.read_blob(descriptor.digest, size=descriptor.size)
+
+    def check_presence(self, descriptor: Descriptor, part: Where) -> None:
+        """Look whether a blob is there with its size, whose bytes are not read; a document is."""
+        if descriptor.media_type in DOCUMENTS:
+            self.read_document(descriptor, part)
+            return
+        with self.telling(part):
+            check_size(self.source.blob_size(descriptor.digest), descriptor.size, "the blob")
+
+    def has_blob(self, blob: Blob) -> bool:
+        """Whether a blob is there with its size."""
+        try:
+            return self.source.blob_size(blob.digest) == blob.size
+        except PackagingKitError as exc:
+            if not failures(exc, Where(part="blob")):
+                raise
+            return False
+
+    def read_layer(self, layer: Descriptor, manifest: Digest | None) -> BinaryFacts | None:
+        """The facts of a binary that is stored as one blob; `None` where it could not be read through."""
+        if layer.digest not in self.facts:
+            part = Where(part="binary", digest=layer.digest)
+            self.facts[layer.digest] = None
+            with self.telling(part):
+                check_size(self.source.blob_size(layer.digest), layer.size, "the layer")
+                facts = self._read_verified(layer)
+                self.facts[layer.digest] = facts
+                self.judge(facts, StoredBinary(facts, self.source, layer.digest), part, manifest)
+        return self.facts[layer.digest]
+
+    def _read_verified(self, layer: Descriptor) -> BinaryFacts:
+        chunks: Iterable[bytes] = self.source.iter_blob_unverified(layer.digest)
+        if layer.digest.algorithm != "sha256":
+            chunks = verified(chunks, layer.digest, layer.size)
+        try:
+            facts = self.read_facts(chunks)
+        except WasmFormatError:
+            for _ in self.source.iter_blob(layer.digest, size=layer.size):
+                pass  # a damaged one has no other defect than that
+            raise
+        if layer.digest.algorithm == "sha256" and facts.whole.digest != layer.digest:
+            for _ in self.source.iter_blob(layer.digest, size=layer.size):
+                pass  # says it in the words of every other blob
+        return facts
+
+    def read_facts(self, chunks: Iterable[Chunk]) -> BinaryFacts:
+        """Read a binary through; raises as `binaries.read_facts` does."""
+        return read_facts(chunks, self.scratch())
+
+    def scratch(self) -> Scratch | None:
+        """Working space for one component; `None` for what memory has."""
+        return None if self.make_scratch is None else self.make_scratch()
+
+    def judge(self, facts: BinaryFacts, binary: StoredBinary, part: Where, manifest: Digest | None) -> None:
+        """Hold the rules and the engine against a binary that was read."""
+        self.binaries.append(CheckedBinary(kind=facts.kind_name, whole=facts.whole, root=facts.root, manifest=manifest))
+        self.apply(BINARY_RULES, facts, part)
+        if self.engine is not None:
+            with self.telling(part):
+                for defect in self.engine.find_defects(binary):
+                    self.apply(DEFECT_RULES, defect, part)

@@ -1,0 +1,38 @@
+"""Problems as they come in: counted, and listed up to a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from packaging_kit.limits import MAX_PROBLEMS
+from packaging_kit.validate.problem import Level, Problem
+
+
+@dataclass(slots=True)
+class Findings:
+    """The problems of one validation.
+
+    Attributes:
+        levels: by code, where a policy has others than the rules.
+        problems: those that are listed.
+        unlisted: further errors and notes.
+        errors: how many of all are errors.
+    """
+
+    levels: Mapping[str, Level]
+    problems: list[Problem] = field(default_factory=list)
+    unlisted: int = 0
+    errors: int = 0
+
+    def extend(self, problems: Iterable[Problem]) -> int:
+        """Add problems; how many of them are errors."""
+        before = self.errors
+        for problem in problems:
+            level = self.levels.get(problem.code, problem.level)
+            self.errors += level is Level.ERROR
+            if len(self.problems) < MAX_PROBLEMS:
+                self.problems.append(problem if level is problem.level else replace(problem, level=level))
+            else:
+                self.unlisted += 1
+        return self.errors - before

@@ -1,0 +1,137 @@
+"""Policies: what a registry asks for beyond what the specifications do, read from TOML (the schema `policy`)."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from packaging_kit.errors import RequestError
+from packaging_kit.limits import GIB, KIB, MIB
+from packaging_kit.validate.problem import Level
+from packaging_kit.validate.rule import Finding
+from packaging_kit.validate.shapes import shape_findings
+
+MAX_POLICY_SIZE: Final = 1 * MIB
+_UNITS: Final = {"B": 1, "KiB": KIB, "MiB": MIB, "GiB": GIB}
+_SIZE = re.compile(r"([0-9]+) ?(B|KiB|MiB|GiB)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What is asked for; each field in its default asks for nothing.
+
+    Attributes:
+        max_whole_size: of a binary, in bytes.
+        max_module_size: of one core module in a component, in bytes.
+        max_manifest_size: of a manifest or index, in bytes.
+        max_modules: distinct modules that are split out of one component.
+        required_annotations: keys.
+        allowed_imports: patterns; `None` for any.
+        denied_imports: patterns.
+        allowed_licenses: SPDX identifiers; `None` for any, or none at all.
+        semantic_tags: a tag has to be a semantic version.
+        allowed_created: times of creation; `None` for any.
+        split_required: a component that can be split has to be.
+        levels: by code, where they are other than the rules'.
+    """
+
+    max_whole_size: int | None = None
+    max_module_size: int | None = None
+    max_manifest_size: int | None = None
+    max_modules: int | None = None
+    required_annotations: tuple[str, ...] = ()
+    allowed_imports: tuple[str, ...] | None = None
+    denied_imports: tuple[str, ...] = ()
+    allowed_licenses: tuple[str, ...] | None = None
+    semantic_tags: bool = False
+    allowed_created: tuple[str, ...] | None = None
+    split_required: bool = False
+    levels: Mapping[str, Level] = field(default_factory=dict)
+
+    @classmethod
+    def parse_bytes(cls, raw: bytes, codes: Sequence[str] = ()) -> Policy:
+        """Read a policy as it stands in a file; raises as `parse` does."""
+        if len(raw) > MAX_POLICY_SIZE:
+            raise _invalid(f"the policy has more than {MAX_POLICY_SIZE} bytes")
+        try:
+            return cls.parse(raw.decode(), codes)
+        except UnicodeDecodeError as exc:
+            raise _invalid("the policy is not UTF-8") from exc
+
+    @classmethod
+    def parse(cls, text: str, codes: Sequence[str] = ()) -> Policy:
+        """Read a policy.
+
+        Args:
+            codes: of rules; a level for another one is refused. Without them any is taken.
+
+        Raises:
+            RequestError: `policy-invalid`.
+        """
+        try:
+            document = tomllib.loads(text)
+        except (tomllib.TOMLDecodeError, RecursionError) as exc:
+            raise _invalid(f"the policy is not TOML: {str(exc)[:200]}") from exc
+        finding = next(iter(shape_findings("policy", document)), None)
+        if finding is not None:
+            raise _invalid(_message(finding))
+        levels = document.get("levels", {})
+        unknown = sorted(set(levels) - set(codes)) if codes else []
+        if unknown:
+            raise _invalid(f"there is no rule `{unknown[0][:100]}`")
+        sizes = document.get("size", {})
+        return cls(
+            max_whole_size=_size(sizes, "whole"),
+            max_module_size=_size(sizes, "module"),
+            max_manifest_size=_size(sizes, "manifest"),
+            max_modules=sizes.get("modules"),
+            required_annotations=tuple(_list(document, "annotations", "required") or ()),
+            allowed_imports=_list(document, "imports", "allow"),
+            denied_imports=tuple(_list(document, "imports", "deny") or ()),
+            allowed_licenses=_list(document, "licenses", "allow"),
+            semantic_tags=document.get("tags", {}).get("semantic", False),
+            allowed_created=_list(document, "reproducible", "created"),
+            split_required=document.get("split", {}).get("required", False),
+            levels={code: Level(level) for code, level in levels.items()},
+        )
+
+
+def _size(table: Mapping[str, Any], name: str) -> int | None:
+    value = table.get(name)
+    if not isinstance(value, str):
+        return value
+    found = _SIZE.fullmatch(value)
+    return None if found is None else int(found[1]) * _UNITS[found[2]]
+
+
+def _list(document: Mapping[str, Any], table: str, name: str) -> tuple[str, ...] | None:
+    value = document.get(table, {}).get(name)
+    return None if value is None else tuple(value)
+
+
+def _message(finding: Finding) -> str:
+    return f"`{finding.json_path}` in the policy: {finding.message}" if finding.json_path else finding.message
+
+
+def _invalid(message: str) -> RequestError:
+    return RequestError("policy-invalid", message, hint="`packaging-kit schema policy`")
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether `name` is what `pattern` says, in which `*` stands for any text; linear in both for each `*`."""
+    first, *rest = pattern.split("*")
+    if not rest:
+        return name == pattern
+    *middle, last = rest
+    if not name.startswith(first) or not name.endswith(last) or len(name) < len(first) + len(last):
+        return False
+    position, end = len(first), len(name) - len(last)
+    for part in middle:
+        found = name.find(part, position, end)
+        if found < 0:
+            return False
+        position = found + len(part)
+    return True

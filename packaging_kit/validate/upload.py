@@ -1,0 +1,257 @@
+"""Validation of an upload: a manifest or index with all that it names, or a binary by itself.
+
+Nothing here touches a disk or a network, and memory does not grow with what is validated: bytes come from a
+`BlobSource`, as in a registry's upload path (docs/registries.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from packaging_kit.blobs import BlobSource, Chunk, Scratch
+from packaging_kit.digest import Digest
+from packaging_kit.errors import DocumentError, PackagingKitError
+from packaging_kit.limits import CHUNK_SIZE, MAX_INDEX_DEPTH
+from packaging_kit.oci.descriptor import Descriptor
+from packaging_kit.oci.media_types import DOCUMENTS, IMAGE_MANIFEST, INDEXES, SKELETON_ARTIFACT, SPLIT_INDEX, WASM
+from packaging_kit.validate.artifacts import WasmManifest, check_wasm_manifest, is_wasm_artifact
+from packaging_kit.validate.binaries import OneBlob, StoredBinary
+from packaging_kit.validate.context import Context
+from packaging_kit.validate.engine import Engine
+from packaging_kit.validate.findings import Findings
+from packaging_kit.validate.json_text import JsonText
+from packaging_kit.validate.policy import Policy
+from packaging_kit.validate.problem import Where
+from packaging_kit.validate.report import Profile, Report
+from packaging_kit.validate.rules.failure_rules import failures
+from packaging_kit.validate.rules.index_rules import ANY_TYPE_RULES, CONTENT_RULES, TYPE_RULES
+from packaging_kit.validate.rules.metadata_rules import METADATA_RULES, MetadataSubject
+from packaging_kit.validate.rules.policy_rules import POLICY_RULES, PolicySubject
+from packaging_kit.validate.splits import check_skeleton_artifact, check_split_index
+from packaging_kit.validate.texts import check_document
+from packaging_kit.validate.values import Annotations, DocumentValue
+
+MakeScratch = Callable[[], Scratch]
+
+_NO_BLOBS: Final = OneBlob(Digest.of(b""), b"")
+
+
+def validate_upload(
+    manifest: bytes,
+    media_type: str,
+    blob_source: BlobSource,
+    policy: Policy | None = None,
+    *,
+    profile: Profile = Profile.CNCF,
+    engine: Engine | None = None,
+    tag: str | None = None,
+    referrers: Sequence[Descriptor] = (),
+    make_scratch: MakeScratch | None = None,
+    subject: str = "",
+) -> Report:
+    """Find everything that is wrong with a manifest or index and all that it names.
+
+    Args:
+        manifest: its bytes, as they were received.
+        media_type: as which it was sent.
+        blob_source: has config, layers, and the manifests in an index.
+        policy: what is asked for beyond the specifications.
+        profile: which rules apply.
+        engine: judges deep validity; without one that is not looked at, and the report says so.
+        tag: under which it is to stand.
+        referrers: what refers to it and is there already; our own split is checked with it.
+        make_scratch: working space for a component's bytes outside of modules; by default at most 32 MiB in memory.
+        subject: what the report calls it.
+
+    Raises:
+        UnavailableError: `io-error` and the like, from the source.
+    """
+    context = _context(blob_source, policy, profile, engine, tag=tag, make_scratch=make_scratch)
+    identity = context.identify()
+    is_split = any(entry.artifact_type in (SKELETON_ARTIFACT, SPLIT_INDEX) for entry in referrers)
+    _check_top(context, manifest, media_type, is_split=is_split)
+    for entry in referrers:
+        _check_referrer(context, entry)
+    return Report(
+        subject=subject,
+        profile=profile,
+        media_type=media_type,
+        digest=Digest.of(manifest),
+        engine=identity,
+        binaries=tuple(context.binaries),
+        problems=tuple(context.findings.problems),
+        unlisted=context.findings.unlisted,
+    )
+
+
+def validate_binary(
+    data: Chunk,
+    policy: Policy | None = None,
+    *,
+    profile: Profile = Profile.CNCF,
+    engine: Engine | None = None,
+    make_scratch: MakeScratch | None = None,
+    subject: str = "",
+) -> Report:
+    """Find everything that is wrong with a binary by itself; nothing of `data` is copied."""
+    view = memoryview(data).cast("B")
+    context = _context(_NO_BLOBS, policy, profile, engine, tag=None, make_scratch=make_scratch)
+    identity = context.identify()
+    part = Where(part="binary")
+    found: Digest | None = None
+    with context.telling(part):
+        facts = context.read_facts(view[at : at + CHUNK_SIZE] for at in range(0, len(view), CHUNK_SIZE))
+        found = facts.whole.digest
+        binary = StoredBinary(facts, OneBlob(found, view), found)
+        context.judge(facts, binary, part, None)
+        annotations = Annotations("annotations", facts.metadata.annotations)
+        context.apply(METADATA_RULES, MetadataSubject(annotations, facts.metadata), part)
+        context.apply(POLICY_RULES, PolicySubject(policy=context.policy, annotations=annotations, facts=facts), part)
+    return Report(
+        subject=subject,
+        profile=profile,
+        media_type=WASM,
+        digest=found,
+        engine=identity,
+        binaries=tuple(context.binaries),
+        problems=tuple(context.findings.problems),
+        unlisted=context.findings.unlisted,
+    )
+
+
+def report_unreadable(
+    descriptor: Descriptor, error: PackagingKitError, *, profile: Profile = Profile.CNCF, subject: str = ""
+) -> Report | None:
+    """The report on a manifest that is named and could not be read; `None` where that is no finding."""
+    findings = Findings({})
+    findings.extend(failures(error, Where(part=_part_of(descriptor.media_type), digest=descriptor.digest)))
+    if not findings.problems:
+        return None
+    return Report(
+        subject=subject,
+        profile=profile,
+        media_type=descriptor.media_type,
+        digest=None,
+        engine=None,
+        binaries=(),
+        problems=tuple(findings.problems),
+    )
+
+
+def _part_of(media_type: str) -> str:
+    return "index" if media_type in INDEXES else "manifest"
+
+
+def _context(
+    source: BlobSource,
+    policy: Policy | None,
+    profile: Profile,
+    engine: Engine | None,
+    *,
+    tag: str | None,
+    make_scratch: MakeScratch | None,
+) -> Context:
+    asked = policy or Policy()
+    if profile is Profile.SPLIT:
+        asked = replace(asked, split_required=True)
+    return Context(
+        source=source,
+        policy=asked,
+        profile=profile,
+        engine=engine,
+        tag=tag,
+        make_scratch=make_scratch,
+        findings=Findings(asked.levels),
+    )
+
+
+def _check_top(context: Context, raw: bytes, media_type: str, *, is_split: bool) -> None:
+    part = Where(part=_part_of(media_type), digest=Digest.of(raw))
+    if not context.apply(ANY_TYPE_RULES, media_type, part):
+        return
+    document = check_document(context, raw, media_type, part)
+    context.seen.add(Digest.of(raw))
+    if document is None:
+        return
+    if context.profile is Profile.OCI:
+        _check_content(context, document, part)
+    elif context.apply(TYPE_RULES, media_type, part):
+        if document.is_index:
+            if _is_split_index(context, document):
+                check_split_index(context, raw)
+            else:
+                before = context.findings.errors
+                count = _check_index(context, document, 1)
+                if count or context.findings.errors == before:  # else it may well be in what could not be read
+                    context.apply(CONTENT_RULES, count, part)
+        elif document.text("artifactType") == SKELETON_ARTIFACT:
+            check_skeleton_artifact(context, raw)
+        else:
+            manifest = WasmManifest(document=document, raw=raw, digest=Digest.of(raw), is_split=is_split)
+            check_wasm_manifest(context, manifest)
+
+
+def _check_index(context: Context, index: DocumentValue, depth: int) -> int:
+    """Check what is in an index that is not ours; how many Wasm artifacts there are."""
+    count = 0
+    for entry in index.entries():
+        descriptor = entry.parsed()
+        if descriptor is None or descriptor.media_type not in DOCUMENTS or descriptor.digest in context.seen:
+            continue
+        context.seen.add(descriptor.digest)
+        part = Where(part="manifest", digest=descriptor.digest)
+        raw = context.read_document(descriptor, part)
+        document = None if raw is None else check_document(context, raw, descriptor.media_type, part)
+        if raw is None or document is None:
+            continue
+        if document.is_index:
+            if depth >= MAX_INDEX_DEPTH:
+                with context.telling(part):
+                    raise DocumentError("document-invalid", f"indexes nest deeper than {MAX_INDEX_DEPTH} levels")
+            else:
+                count += _check_index(context, document, depth + 1)
+        elif is_wasm_artifact(document):
+            count += 1
+            check_wasm_manifest(context, WasmManifest(document=document, raw=raw, digest=descriptor.digest))
+        else:
+            _check_content(context, document, part)
+    return count
+
+
+def _check_content(context: Context, document: DocumentValue, part: Where) -> None:
+    """Look whether all is there that a document names, whatever it is."""
+    for value in (document.descriptor("config"), *document.entries()):
+        descriptor = None if value is None else value.parsed()
+        if descriptor is not None:
+            context.check_presence(descriptor, part)
+
+
+def _is_split_index(context: Context, index: DocumentValue) -> bool:
+    """Whether an index is ours; tools that write it anew leave its type out (docs/format.md, "Reading")."""
+    if index.text("artifactType") is not None:
+        return index.text("artifactType") == SPLIT_INDEX
+    entries = index.entries()
+    first = entries[0].parsed() if entries else None
+    raw = None if first is None or first.media_type != IMAGE_MANIFEST else context.peek_document(first)
+    value = None if raw is None else JsonText.parse(raw).value
+    is_ours = isinstance(value, dict) and value.get("artifactType") == SKELETON_ARTIFACT
+    # One that refers to something stands in a list of referrers, which is an index too.
+    return is_ours and value is not None and "subject" not in value
+
+
+def _check_referrer(context: Context, entry: Descriptor) -> None:
+    """Check our own split where it refers to what is validated."""
+    if entry.artifact_type not in (SKELETON_ARTIFACT, SPLIT_INDEX) or entry.digest in context.seen:
+        return
+    is_index = entry.artifact_type == SPLIT_INDEX
+    part = Where(part="split index" if is_index else "skeleton artifact", digest=entry.digest)
+    raw = context.read_document(entry, part)
+    if raw is None:
+        return
+    context.seen.add(entry.digest)
+    if not is_index:
+        check_skeleton_artifact(context, raw)
+    elif check_document(context, raw, entry.media_type, part) is not None:
+        check_split_index(context, raw)
