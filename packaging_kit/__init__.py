@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from packaging_kit.blobs import BlobSink as BlobSink
     from packaging_kit.blobs import BlobSource as BlobSource
     from packaging_kit.digest import Digest as Digest
+    from packaging_kit.engines.choice import choose_engine as choose_engine
+    from packaging_kit.engines.wasm_tools import WasmToolsEngine as WasmToolsEngine
+    from packaging_kit.engines.wasmtime import WasmtimeEngine as WasmtimeEngine
     from packaging_kit.errors import ContentError as ContentError
     from packaging_kit.errors import DocumentError as DocumentError
     from packaging_kit.errors import NotFoundError as NotFoundError
@@ -36,7 +39,9 @@ if TYPE_CHECKING:
     from packaging_kit.fragments.spans import SpanKind as SpanKind
     from packaging_kit.fragments.whole import Whole as Whole
     from packaging_kit.fragments.whole import open_whole as open_whole
+    from packaging_kit.oci.descriptor import Descriptor as Descriptor
     from packaging_kit.oci.reference import Reference as Reference
+    from packaging_kit.oci.repository import DocumentSource as DocumentSource
     from packaging_kit.operations.convert import Converted as Converted
     from packaging_kit.operations.convert import convert as convert
     from packaging_kit.operations.copy import copy as copy
@@ -70,6 +75,15 @@ if TYPE_CHECKING:
     from packaging_kit.stores.registry.store import RegistryStore as RegistryStore
     from packaging_kit.transfer.copy import Copied as Copied
     from packaging_kit.transfer.copy import ReferrerChoice as ReferrerChoice
+    from packaging_kit.validate.engine import Engine as Engine
+    from packaging_kit.validate.policy import Policy as Policy
+    from packaging_kit.validate.problem import Level as Level
+    from packaging_kit.validate.problem import Problem as Problem
+    from packaging_kit.validate.problem import Where as Where
+    from packaging_kit.validate.report import Profile as Profile
+    from packaging_kit.validate.report import Report as Report
+    from packaging_kit.validate.upload import validate_binary as validate_binary
+    from packaging_kit.validate.upload import validate_upload as validate_upload
 
 __version__ = "0.1.0"
 
@@ -77,6 +91,9 @@ _HOMES = {
     "artifact.pack": ("Form",),
     "blobs": ("Blob", "BlobSink", "BlobSource"),
     "digest": ("Digest",),
+    "engines.choice": ("choose_engine",),
+    "engines.wasm_tools": ("WasmToolsEngine",),
+    "engines.wasmtime": ("WasmtimeEngine",),
     "errors": (
         "ContentError",
         "DocumentError",
@@ -95,7 +112,9 @@ _HOMES = {
     "fragments.reassemble": ("reassemble",),
     "fragments.spans": ("Span", "SpanKind"),
     "fragments.whole": ("Whole", "open_whole"),
+    "oci.descriptor": ("Descriptor",),
     "oci.reference": ("Reference",),
+    "oci.repository": ("DocumentSource",),
     "operations.convert": ("Converted", "convert"),
     "operations.copy": ("copy",),
     "operations.diff": ("Diff", "diff"),
@@ -118,6 +137,11 @@ _HOMES = {
     "stores.registry.options": ("RegistryOptions",),
     "stores.registry.store": ("RegistryStore",),
     "transfer.copy": ("Copied", "ReferrerChoice"),
+    "validate.engine": ("Engine",),
+    "validate.policy": ("Policy",),
+    "validate.problem": ("Level", "Problem", "Where"),
+    "validate.report": ("Profile", "Report"),
+    "validate.upload": ("validate_binary", "validate_upload"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

