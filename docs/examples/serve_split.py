@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import mmap
+import os
 import re
 import sys
 import tempfile
@@ -26,18 +27,20 @@ from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import packaging_kit
-from packaging_kit import Blob, Digest
+from packaging_kit import Blob, BlobSource, Digest
 
 MOST_UPLOADED = 1 << 30
 CHUNK_SIZE = 1 << 20
 
 _WORD = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_BLOB = re.compile(rf"/v2/{_WORD}(?:/{_WORD})*/blobs/([^/]+)")
-_UPLOAD = re.compile(rf"(/v2/{_WORD}(?:/{_WORD})*/blobs/)uploads/([0-9a-f]{{32}})?")
+NAME = rf"{_WORD}(?:/{_WORD})*"
+_BLOB = re.compile(rf"/v2/{NAME}/blobs/([^/]+)")
+_UPLOAD = re.compile(rf"(/v2/{NAME}/blobs/)uploads/([0-9a-f]{{32}})?")
 _RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18}))", re.IGNORECASE)
 
 
@@ -70,28 +73,37 @@ class SplitStore:
             size = self._store.blob_size(digest)
         except packaging_kit.NotFoundError as exc:
             raise Refused(HTTPStatus.NOT_FOUND, "BLOB_UNKNOWN", exc.message) from exc
-        return size, partial(self._iter_plain, digest, size)
+        return size, partial(iter_plain, self._store, digest, size)
 
-    def _iter_plain(self, digest: Digest, size: int, start: int, end: int) -> Iterator[bytes]:
-        """The last piece waits until all of the blob was read and its digest was right."""
-        position, waiting = 0, b""
-        for chunk in self._store.iter_blob(digest, size=size):
-            piece = chunk[max(start - position, 0) : max(end - position, 0)]
-            position += len(chunk)
-            if piece and waiting:
-                yield waiting
-            waiting = piece or waiting
-        yield waiting
+
+def iter_plain(source: BlobSource, digest: Digest, size: int, start: int, end: int) -> Iterator[bytes]:
+    """The bytes `start:end`; the last piece waits until all of the blob was read and its digest was right."""
+    position, waiting = 0, b""
+    for chunk in source.iter_blob(digest, size=size):
+        piece = chunk[max(start - position, 0) : max(end - position, 0)]
+        position += len(chunk)
+        if piece and waiting:
+            yield waiting
+        waiting = piece or waiting
+    yield waiting
+
+
+def map_file(file: BinaryIO) -> memoryview:
+    """All of a file; the map of one that is not empty lives on without it."""
+    return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if file.seek(0, os.SEEK_END) else b"")
 
 
 class Refused(Exception):  # noqa: N818 - an answer, and not always an error
     """A request that gets an answer in the form that the distribution-spec gives to errors."""
 
-    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, headers: dict[str, str] | None = None, detail: object = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.headers = {"Content-Type": "application/json"} | (headers or {})
-        self.body = json.dumps({"errors": [{"code": code, "message": message}]}).encode()
+        error = {"code": code, "message": message} | ({} if detail is None else {"detail": detail})
+        self.body = json.dumps({"errors": [error]}).encode()
 
 
 def parse_range(text: str, size: int) -> range | None:
@@ -134,15 +146,27 @@ class BlobHandler(BaseHTTPRequestHandler):
             self._refuse(Refused(HTTPStatus.INTERNAL_SERVER_ERROR, "UNKNOWN", str(exc)))
 
     def _get(self) -> None:
-        if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
-            self.close_connection = True  # nobody reads that body, and it must not pass for the next request
+        self._leave_body()
         path = urlsplit(self.path).path
         if path == "/v2/":
             return self._reply(HTTPStatus.OK, {}, b"{}")
         if (blob := _BLOB.fullmatch(path)) is None:
             raise Refused(HTTPStatus.NOT_FOUND, "UNSUPPORTED", "only blobs are served")
         digest = Digest(blob[1])
-        size, read = self.server.store.open(digest)
+        return self._send(digest, *self.server.store.open(digest))
+
+    def _leave_body(self) -> None:
+        if self.headers.get_all("Content-Length", ["0"]) != ["0"] or "Transfer-Encoding" in self.headers:
+            self.close_connection = True  # nobody reads that body, and it must not pass for the next request
+
+    def _send(
+        self,
+        digest: Digest,
+        size: int,
+        read: Callable[[int, int], Iterator[bytes]],
+        content_type: str = "application/octet-stream",
+    ) -> None:
+        """Answer with content, or the range of it that is asked for."""
         is_get = self.command == "GET"
         wanted = parse_range(", ".join(self.headers.get_all("Range", [])), size) if is_get else None
         headers = {"Accept-Ranges": "bytes", "Docker-Content-Digest": digest.value}
@@ -156,7 +180,7 @@ class BlobHandler(BaseHTTPRequestHandler):
             raise Refused(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "SIZE_INVALID", "no such range", unsatisfied)
         chunks = read(wanted.start, wanted.stop) if is_get else iter(())
         first = next(chunks, b"")  # what goes wrong until here can still be told
-        headers |= {"Content-Length": str(len(wanted)), "Content-Type": "application/octet-stream"}
+        headers |= {"Content-Length": str(len(wanted)), "Content-Type": content_type}
         self._reply(status, headers, first)
         try:
             for chunk in chunks:
@@ -197,8 +221,7 @@ class BlobHandler(BaseHTTPRequestHandler):
             if Digest.from_hasher(hasher, digest.algorithm) != digest:
                 raise Refused(HTTPStatus.BAD_REQUEST, "DIGEST_INVALID", "the content has another digest")
             file.flush()
-            # An empty file can't be mapped; the map of another lives on without it.
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if file.tell() else b"")
+            return map_file(file)
 
     def _reply(self, status: int, headers: dict[str, str], body: bytes = b"") -> None:
         self.send_response(status)
@@ -225,8 +248,8 @@ class BlobHandler(BaseHTTPRequestHandler):
 class BlobServer(ThreadingHTTPServer):
     """Serves one folder on the loopback interface; port 0 takes a free one."""
 
-    def __init__(self, folder: Path, port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), BlobHandler)
+    def __init__(self, folder: Path, port: int = 0, handler: type[BlobHandler] = BlobHandler) -> None:
+        super().__init__(("127.0.0.1", port), handler)
         self.store = SplitStore(folder)
 
 
