@@ -6,6 +6,7 @@ has the URLs (`Container`) and the session; what oras does by itself is not used
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -137,10 +138,8 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]  # oras carries n
             BrokenError: `registry-unreachable`, `registry-timeout`.
             RegistryError: `registry-tls`, `registry-untrusted`, `registry-unauthorized`, `registry-answer-invalid`.
         """
-        return self._repeat(
-            lambda attempt: self._prove_and_follow(url, method, data, headers or {}, scopes, attempt),
-            tries or Tries(self.options),
-        )
+        send = functools.partial(self._prove_and_follow, url, method, data, headers or {}, scopes)
+        return self._repeat(send, tries or Tries(self.options))
 
     def read(
         self, url: str, most: int, *, headers: Mapping[str, str] | None = None, scopes: Scopes = frozenset()
@@ -150,9 +149,8 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]  # oras carries n
         Raises:
             RegistryError: `registry-answer-too-large`.
         """
-        return self._repeat_reading(
-            lambda tries: self.do_request(url, headers=headers, scopes=scopes, tries=tries), most
-        )
+        ask = functools.partial(self.do_request, url, headers=headers, scopes=scopes)
+        return self._repeat_reading(lambda tries: ask(tries=tries), most)
 
     def _repeat(self, send: Callable[[int], requests.Response], tries: Tries) -> requests.Response:
         """The answer to a request, tried as often as it may help; `send` is told which try it is."""
@@ -308,9 +306,7 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]  # oras carries n
         headers = {"Content-Type": "application/x-www-form-urlencoded"} if form is not None else {}
         method, data = ("GET", None) if form is None else ("POST", form.encode())
 
-        def send(attempt: int) -> requests.Response:
-            return self._send(url, method, data, headers, authorization, attempt)
-
+        send = functools.partial(self._send, url, method, data, headers, authorization)
         try:
             response, raw = self._repeat_reading(lambda tries: self._repeat(send, tries), MAX_TOKEN_ANSWER_SIZE)
         except BrokenError as exc:
