@@ -21,6 +21,8 @@ _TITLES: Final[Mapping[str, str]] = {
     "startup": "Start-up",
     "small": "Very many small components in one layout",
     "ranges": "Ranges of a whole, read from its fragments",
+    "registry": "Registries",
+    "validation": "Validation of a component of 18 MB",
     "towers": "Deep towers",
     "sections": "Very many sections",
     "refusals": "Refused at once",

@@ -13,6 +13,7 @@ from bench.groups.registry import registry
 from bench.groups.startup import startup
 from bench.groups.stores import ranges, small
 from bench.groups.throughput import digest, forms, whole
+from bench.groups.validation import validation
 from bench.setup import Setup
 
 GROUPS: Final[Mapping[str, Callable[[Setup], Iterator[Figure]]]] = MappingProxyType(
@@ -25,6 +26,7 @@ GROUPS: Final[Mapping[str, Callable[[Setup], Iterator[Figure]]]] = MappingProxyT
         "small": small,
         "ranges": ranges,
         "registry": registry,
+        "validation": validation,
         "towers": towers,
         "sections": sections,
         "refusals": refusals,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from packaging_kit.blobs import Scratch
 from packaging_kit.engines.choice import EngineChoice, choose_engine
@@ -34,6 +33,9 @@ from packaging_kit.validate.report import Profile, Report
 from packaging_kit.validate.upload import report_unreadable, validate_binary, validate_upload
 
 Source = Input | RepositoryPlace
+
+_INTERRUPTED: Final = threading.Event()
+"""In a process of a pool: it was interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,18 @@ def read_policy(path: Path) -> Policy:
     return Policy.parse_bytes(raw, CODES)
 
 
-def validate(source: Source, options: ValidateOptions, settings: Settings, name: str | None = None) -> Report:
+def validate(
+    source: Source,
+    options: ValidateOptions,
+    settings: Settings,
+    name: str | None = None,
+    engine: Engine | None = None,
+) -> Report:
     """Validate one binary, or one thing in a repository.
 
     Args:
         name: what the report calls it; by default the place.
+        engine: that the options lead to, where it is at hand already.
 
     Raises:
         NotFoundError: `not-found`, where the place names nothing.
@@ -98,7 +107,7 @@ def validate(source: Source, options: ValidateOptions, settings: Settings, name:
         StoreError: `layout-invalid`.
         UnavailableError: `io-error` and the like; an engine that is missing or fails is a problem of the report.
     """
-    engine = _choose_engine(options)
+    engine = engine or _choose_engine(options)
     with _scratches(settings) as make_scratch:
         if isinstance(source, Input):
             with open_view(source, settings.temporary) as view:
@@ -180,14 +189,14 @@ def validate_many(
     Raises:
         RequestError: `engine-feature-unknown`, `engine-unknown`.
     """
-    _choose_engine(options)  # what is wrong with how it is asked for is no outcome of an input
+    engine = _choose_engine(options)  # what is wrong with how it is asked for is no outcome of an input
     sizes = [_size(target.source, settings) for target in targets]
     progress.start("validate", sum(sizes))
     count = min(processes or os.cpu_count() or 1, len(targets))
     if count > 1 and all(map(_is_shareable, targets)):
         outcomes = _iter_in_processes(targets, options, settings, count)
     else:
-        outcomes = (_attempt(target, options, settings) for target in targets)
+        outcomes = (_attempt(target, options, settings, engine) for target in targets)
     for outcome, size in zip(outcomes, sizes, strict=True):
         progress.advance(size)
         yield outcome
@@ -203,30 +212,41 @@ def _is_shareable(target: Target) -> bool:
 def _iter_in_processes(
     targets: Sequence[Target], options: ValidateOptions, settings: Settings, count: int
 ) -> Iterator[Outcome]:
+    # Imported when first needed: most validations are of one thing.
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
     # A process that was forked while threads held locks may wait for them for ever.
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_ignore_interrupts) as pool:
+    is_done = False
+    with ProcessPoolExecutor(count, mp_context=context, initializer=_pass_over_interrupts) as pool:
         try:
-            coming = [pool.submit(_attempt, target, options, settings) for target in targets]
+            coming = [pool.submit(_attempt_interruptibly, target, options, settings) for target in targets]
             for future, target in zip(coming, targets, strict=True):
                 yield _result(future.result, target)
+            is_done = True
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in () if is_done else multiprocessing.active_children():
+                if process.pid is not None:
+                    os.kill(process.pid, signal.SIGINT)  # or they would go on until their engines come to an end
 
 
 def _result(take: Callable[[], Outcome], target: Target) -> Outcome:
+    from concurrent.futures.process import BrokenProcessPool
+
     try:
         return take()
     except BrokenProcessPool:
         return _failed(target, UnavailableError("process-failed", "the process that looked at it came to an end"))
 
 
-def _attempt(target: Target, options: ValidateOptions, settings: Settings) -> Outcome:
+def _attempt(target: Target, options: ValidateOptions, settings: Settings, engine: Engine | None = None) -> Outcome:
     if isinstance(target.source, PackagingKitError):
         return _failed(target, target.source)
     try:
-        return Outcome(target.name, validate(target.source, options, settings, target.name))
+        return Outcome(target.name, validate(target.source, options, settings, target.name, engine))
     except PackagingKitError as exc:
         return _failed(target, exc)
 
@@ -236,9 +256,23 @@ def _failed(target: Target, error: PackagingKitError) -> Outcome:
     return Outcome(target.name, error)
 
 
-def _ignore_interrupts() -> None:
-    """An interrupt is for the process that began it all, which ends the others."""
+def _pass_over_interrupts() -> None:
+    """An interrupt is for the process that began it all; one that waits for work has nothing to end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _attempt_interruptibly(target: Target, options: ValidateOptions, settings: Settings) -> Outcome:
+    """In a process of a pool: an interrupt ends the engine that works for it, and what waits is not begun any more."""
+    if _INTERRUPTED.is_set():
+        raise KeyboardInterrupt
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return _attempt(target, options, settings)
+    except KeyboardInterrupt:
+        _INTERRUPTED.set()
+        raise
+    finally:
+        _pass_over_interrupts()
 
 
 def _size(source: Source | PackagingKitError, settings: Settings) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging_kit.schemas import load_schema
 from packaging_kit.validate.json_text import join
+from packaging_kit.validate.plain import DESCRIPTOR, SHAPES
 from packaging_kit.validate.rule import Finding
 
 if TYPE_CHECKING:
@@ -30,36 +31,21 @@ _TYPES = {
 
 def shape_findings(name: str, value: object) -> Iterator[Finding]:
     """What the schema `name` finds in a value, in the order of the schema."""
-    yield from _findings(_validator(name), value, "")
+    if name not in SHAPES or not SHAPES[name].fits(value):
+        yield from _findings(_validator(name), value, "")
 
 
 def document_findings(name: str, value: Mapping[str, Any], entries: str) -> Iterator[Finding]:
     """The same of a manifest or index, whose array `entries` holds descriptors.
 
-    The schema looks only at descriptors that a quick look does not take: 10,000 would take it seconds.
+    The schema looks only at what a quick look does not take: 10,000 descriptors would take it seconds.
     """
-    shell, descriptors = _document_validators(name, entries)
-    yield from _findings(shell, value, "")
+    if not SHAPES[name].fits(value):
+        yield from _findings(_document_validators(name, entries)[0], value, "")
     items = value.get(entries)
     for number, item in enumerate(items if isinstance(items, list) else ()):
-        if not _is_plain(item):
-            yield from _findings(descriptors, item, f"{entries}[{number}]")
-
-
-def _is_plain(item: object) -> bool:
-    """Whether a descriptor has the shape beyond doubt; its size and digest have rules of their own."""
-    if not isinstance(item, dict) or not {"mediaType", "digest", "size"} <= item.keys():
-        return False
-    for name, value in item.items():
-        if name in ("mediaType", "digest", "artifactType"):
-            if not isinstance(value, str):
-                return False
-        elif name == "annotations":
-            if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-                return False
-        elif name != "size":
-            return False
-    return True
+        if not DESCRIPTOR.fits(item):
+            yield from _findings(_document_validators(name, entries)[1], item, f"{entries}[{number}]")
 
 
 def _findings(validator: Draft202012Validator, value: object, path: str) -> Iterator[Finding]:
