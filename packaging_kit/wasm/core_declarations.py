@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from packaging_kit.wasm.core_values import skip_initializer, skip_limits, skip_recursive_type, skip_value_type
+from packaging_kit.wasm.core_expressions import skip_initializer
+from packaging_kit.wasm.core_types import skip_limits, skip_recursive_type, skip_value_type
 from packaging_kit.wasm.leb128 import decode_u32, encode_u32
 from packaging_kit.wasm.reader import Reader
 from packaging_kit.wasm.sections import Section, iter_sections

@@ -18,9 +18,9 @@ def skip_core_type(reader: Reader) -> None:
                 _skip_module_declaration(reader)
         case 0x00:
             reader.byte()
-            _skip_recursive_type(reader)
+            skip_recursive_type(reader)
         case _:
-            _skip_recursive_type(reader)
+            skip_recursive_type(reader)
 
 
 def _skip_module_declaration(reader: Reader) -> None:
@@ -31,7 +31,7 @@ def _skip_module_declaration(reader: Reader) -> None:
             reader.name()
             skip_extern_type(reader)
         case 0x01:
-            _skip_recursive_type(reader)
+            skip_recursive_type(reader)
         case 0x02:
             reader.take(2)
             reader.u32()
@@ -50,12 +50,12 @@ def skip_extern_type(reader: Reader) -> None:
         case 0x00:  # func
             reader.u32()
         case 0x01:  # table
-            _skip_value_type(reader)
-            _skip_memory_limits(reader)
+            skip_value_type(reader)
+            skip_limits(reader)
         case 0x02:  # memory
-            _skip_memory_limits(reader)
+            skip_limits(reader)
         case 0x03:  # global
-            _skip_value_type(reader)
+            skip_value_type(reader)
             reader.byte()
         case 0x04:  # tag
             reader.byte()
@@ -64,16 +64,18 @@ def skip_extern_type(reader: Reader) -> None:
             raise reader.malformed(f"unknown core import or export {form:#04x}", reader.position - 1)
 
 
-def _skip_memory_limits(reader: Reader) -> None:
+def skip_limits(reader: Reader) -> None:
+    """`core:limits` of a memory or table; `core:memtype` is nothing else."""
     flags = reader.byte()
-    _skip_leb128(reader)
+    skip_leb128(reader)
     if flags & 0x01:
-        _skip_leb128(reader)
+        skip_leb128(reader)
     if flags & 0x08:  # custom page size
         reader.u32()
 
 
-def _skip_recursive_type(reader: Reader) -> None:
+def skip_recursive_type(reader: Reader) -> None:
+    """`core:rectype`, as it stands in a core module."""
     if reader.peek() == 0x4E:  # rec group
         reader.byte()
         for _ in range(reader.count()):
@@ -102,34 +104,36 @@ def _skip_composite_type(reader: Reader) -> None:
         case 0x60:  # func
             for _ in range(2):
                 for _ in range(reader.count()):
-                    _skip_value_type(reader)
+                    skip_value_type(reader)
         case 0x5F:  # struct
             for _ in range(reader.count()):
                 _skip_field_type(reader)
         case 0x5E:  # array
             _skip_field_type(reader)
         case 0x5D:  # cont
-            _skip_leb128(reader)
+            skip_leb128(reader)
         case _:
             raise reader.malformed(f"unknown core type {opcode:#04x}", reader.position - 1)
 
 
 def _skip_field_type(reader: Reader) -> None:
-    _skip_value_type(reader)  # the packed types i8 and i16 are one byte each, as the others are
+    skip_value_type(reader)  # the packed types i8 and i16 are one byte each, as the others are
     reader.byte()
 
 
-def _skip_value_type(reader: Reader) -> None:
+def skip_value_type(reader: Reader) -> None:
+    """`core:valtype`, which is a reference in a table."""
     if reader.peek() in (0x63, 0x64):  # ref null, ref
         reader.byte()
-        _skip_heap_type(reader)
+        skip_heap_type(reader)
     elif reader.peek() == 0x65:  # shared
         reader.take(2)
     else:
         reader.byte()
 
 
-def _skip_heap_type(reader: Reader) -> None:
+def skip_heap_type(reader: Reader) -> None:
+    """`core:heaptype`."""
     match reader.peek():
         case 0x65:  # shared
             reader.take(2)
@@ -137,10 +141,10 @@ def _skip_heap_type(reader: Reader) -> None:
             reader.byte()
             reader.u32()
         case _:
-            _skip_leb128(reader)
+            skip_leb128(reader)
 
 
-def _skip_leb128(reader: Reader) -> None:
+def skip_leb128(reader: Reader) -> None:
     """A number of up to 64 bits, signed or not."""
     at = reader.position
     for _ in range(10):
