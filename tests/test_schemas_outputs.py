@@ -308,6 +308,42 @@ def test_verify_of_damaged_layouts_prints_what_the_schema_says(
     assert len(swept) + len(errors) == 1
 
 
+@pytest.mark.parametrize("engine", ["none", "wasmtime"])
+def test_validate_prints_what_the_schema_says_for_every_fixture(engine: str, program: Program) -> None:
+    printed, errors = program("validate", *INPUTS, "nothing.wasm", "--engine", engine)
+
+    check_all("report", printed)
+    check_all("error", errors)
+
+    assert [report["subject"] for report in printed] == [str(path) for path in INPUTS]
+    assert [error["error"]["code"] for error in errors] == ["io-error"]
+    assert {report["clean"] for report in printed} == {True, False}
+
+
+def test_validate_prints_what_the_schema_says_for_every_layout(program: Program) -> None:
+    printed, errors = program("validate", *(f"oci:{layout}" for layout in LAYOUTS), "--engine", "none")
+
+    check_all("report", printed)
+
+    assert {report["clean"] for report in printed} == {True}
+    assert errors == []
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_validate_of_damaged_layouts_prints_what_the_schema_says(
+    damage: Callable[[Path], None], program: Program, tmp_path: Path
+) -> None:
+    damage(copied("component-nested", "split", tmp_path / "layout"))
+
+    printed, errors = program("validate", "oci:layout", "--engine", "none")
+
+    check_all("report", printed)
+
+    # What nothing leads to from a tag is for `verify`.
+    assert [report["clean"] for report in printed] == [damage is name_a_plain_blob_in_the_index]
+    assert errors == []
+
+
 def test_stats_print_what_the_schemas_say(program: Program, tmp_path: Path) -> None:
     folder = copied("two-tags", "split", tmp_path / "layout")
     whole = layout("component-nested", "whole")
