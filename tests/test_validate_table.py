@@ -6,9 +6,17 @@ from collections import Counter
 
 import pytest
 
+from packaging_kit.artifact.pack import Labels, make_skeleton_artifact, make_whole_artifact
+from packaging_kit.blobs import Blob
+from packaging_kit.fragments.explode import explode
+from packaging_kit.limits import MODULE_THRESHOLD
+from packaging_kit.oci.media_types import IMAGE_INDEX, IMAGE_MANIFEST, SKELETON_ARTIFACT, SPLIT_INDEX
+from packaging_kit.oci.wasm_config import ComponentConfig
 from packaging_kit.validate.catalog import CODES
 from tests.bad_documents import CASES
-from tests.bad_documents.case import Case
+from tests.bad_documents.builders import core_module, descriptor, raw_of, store
+from tests.bad_documents.case import Case, Upload
+from tests.strategies import component, custom, leb128, section
 
 _LEAST = 120
 
@@ -16,6 +24,29 @@ _LEAST = 120
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_exactly_what_is_wrong_is_found(case: Case) -> None:
     assert case.miss() is None
+
+
+def split_of_many_modules() -> Upload:
+    """A split index that names the skeletons of a component with 10,001 modules, and none of these."""
+    modules = [
+        core_module(sections=custom("number", leb128(number, 5)), size=MODULE_THRESHOLD) for number in range(10_001)
+    ]
+    exploded = explode(component(*(section(1, module) for module in modules)))
+    whole = make_whole_artifact(
+        Blob(exploded.digest, exploded.size), ComponentConfig(exports=(), imports=()), Labels(title="app.wasm")
+    )
+    artifact = make_skeleton_artifact(whole, exploded, with_subject=False)
+    entry = descriptor(artifact.raw, IMAGE_MANIFEST, artifactType=SKELETON_ARTIFACT)
+    value = {"schemaVersion": 2, "mediaType": IMAGE_INDEX, "artifactType": SPLIT_INDEX, "manifests": [entry]}
+    blobs = (whole.config, whole.manifest.raw, artifact.raw, exploded.skeleton, *modules)
+    return Upload(raw=raw_of(value), media_type=IMAGE_INDEX, source=store(*blobs))
+
+
+def test_component_of_more_modules_than_a_split_index_may_name_has_no_split_index() -> None:
+    # Not in the table: it takes seconds.
+    problems = split_of_many_modules().validate().problems
+
+    assert [(problem.code, problem.where.part) for problem in problems] == [("split-too-many-fragments", "split index")]
 
 
 def test_every_code_has_a_case() -> None:

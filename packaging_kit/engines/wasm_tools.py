@@ -163,6 +163,10 @@ class WasmToolsEngine:
         self._environment = dict(environment)
         self._version = version
 
+    @property
+    def reads_whole(self) -> bool:
+        return True
+
     def identify(self) -> EngineIdentity:
         if self._version is None:
             self._version = probe(self._executable, environment=self._environment)

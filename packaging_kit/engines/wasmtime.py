@@ -43,6 +43,10 @@ class WasmtimeEngine:
         self._switches = parse_switches(features)
         self._loaded: WasmtimeLibrary | None = None
 
+    @property
+    def reads_whole(self) -> bool:
+        return False
+
     def identify(self) -> EngineIdentity:
         return EngineIdentity(name=NAME, version=self._library.version, features=self._features)
 

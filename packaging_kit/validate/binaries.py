@@ -5,29 +5,36 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Final
 
-from packaging_kit.artifact.annotations import SECTION_NAMES, Metadata, metadata_of, read_metadata
-from packaging_kit.blobs import Blob, BlobSource, Chunk, MemoryScratch, Scratch
+from packaging_kit.artifact.annotations import SECTION_NAMES, Metadata
+from packaging_kit.blobs import Blob, BlobSource, Chunk, Scratch
 from packaging_kit.digest import Digest, verified
 from packaging_kit.errors import NotFoundError, WasmFormatError
-from packaging_kit.fragments.explode import ModuleWatch, explode_chunks
+from packaging_kit.fragments.explode import explode_chunks
 from packaging_kit.fragments.exploded import Exploded, Fragment
 from packaging_kit.fragments.plan import Plan
 from packaging_kit.fragments.reassemble import iter_whole
 from packaging_kit.fragments.walk import check_whole_size
-from packaging_kit.limits import CHUNK_SIZE, MAX_LITERAL_IN_MEMORY, MAX_MANIFEST_SIZE, MAX_WHOLE_SIZE
+from packaging_kit.limits import (
+    CHUNK_SIZE,
+    MAX_LITERAL_IN_MEMORY,
+    MAX_MANIFEST_SIZE,
+    MAX_PROBLEMS,
+    MAX_WHOLE_SIZE,
+)
+from packaging_kit.validate.contents import check_names, fitting_metadata, iter_metadata, iter_unknown
 from packaging_kit.validate.engine import Binary
+from packaging_kit.validate.framing import Framing, LimitedScratch, iter_few_sections, scan, too_literal
 from packaging_kit.wasm.core_imports import IMPORT_SECTION, read_core_imports
 from packaging_kit.wasm.interface import ComponentInterface, read_interface
 from packaging_kit.wasm.preamble import PREAMBLE_SIZE, Kind, parse_kind
 from packaging_kit.wasm.reader import Reader
 from packaging_kit.wasm.scanner import SectionScanner
-from packaging_kit.wasm.sections import Section, SectionId, iter_sections
+from packaging_kit.wasm.sections import SectionId
 
 _IMPORTS: Final = "\0imports"  # no custom section that is wanted has this name
-_KNOWN_SECTIONS: Final = range(13)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +66,11 @@ class BinaryFacts:
     unknown_sections: tuple[tuple[int, int], ...] = ()
 
     @property
+    def name_count(self) -> int:
+        """Of its imports and exports."""
+        return len(self.imports or ()) + (0 if self.interface is None else len(self.interface.exports))
+
+    @property
     def kind_name(self) -> str:
         """As `inspect` calls it."""
         is_wit_package = self.interface is not None and self.interface.is_wit_package
@@ -83,28 +95,24 @@ def read_facts(
     whole = chain((head,), rest)
     if parse_kind(head) is Kind.CORE_MODULE:
         return _read_core_module(whole, max_size)
-    return _read_component(whole, scratch or _LimitedScratch(), max_size)
+    return _read_component(whole, scratch or LimitedScratch(), max_size)
 
 
 def _read_component(chunks: Iterable[Chunk], scratch: Scratch, max_size: int) -> BinaryFacts:
-    watch = _Framing()
-    exploded = explode_chunks(chunks, scratch, max_size=max_size, watch=watch)
+    watch = Framing()
+    exploded = explode_chunks(iter_few_sections(chunks), scratch, max_size=max_size, watch=watch)
     if exploded.skeleton_size > MAX_LITERAL_IN_MEMORY:
-        raise _too_literal(0)
-    skeleton = exploded.skeleton
+        raise too_literal(0)
+    skeleton = _join(exploded)
     interface: ComponentInterface | None = None
     names_error: WasmFormatError | None = None
     try:
+        check_names(skeleton)
         interface = read_interface(skeleton)
     except WasmFormatError as exc:
         names_error = WasmFormatError(
             "wasm-extern-unknown", exc.message, offset=exploded.whole_offset(exc.offset), hint=exc.hint
         )
-    unknown = [
-        (section.id, exploded.whole_offset(section.start))
-        for section in iter_sections(skeleton)
-        if section.id not in _KNOWN_SECTIONS and section.id != SectionId.EXTERNAL
-    ]
     return BinaryFacts(
         kind=Kind.COMPONENT,
         whole=Blob(exploded.digest, exploded.size),
@@ -113,10 +121,18 @@ def _read_component(chunks: Iterable[Chunk], scratch: Scratch, max_size: int) ->
         interface=interface,
         imports=None if interface is None else interface.imports,
         names_error=names_error,
-        metadata=read_metadata(skeleton),
+        metadata=fitting_metadata(dict(iter_metadata(skeleton))),
         module_errors=tuple(watch.errors),
-        unknown_sections=tuple(unknown),
+        unknown_sections=tuple(islice(iter_unknown(skeleton), MAX_PROBLEMS + 1)),
     )
+
+
+def _join(exploded: Exploded) -> memoryview:
+    """The root skeleton; piece by piece, for it may be as large as all that is kept."""
+    skeleton = bytearray()
+    for piece in exploded.iter_blob_unverified(exploded.root):
+        skeleton += piece
+    return memoryview(skeleton)
 
 
 def _read_core_module(chunks: Iterable[Chunk], max_size: int) -> BinaryFacts:
@@ -129,9 +145,9 @@ def _read_core_module(chunks: Iterable[Chunk], max_size: int) -> BinaryFacts:
         check_whole_size(size, max_size)
         hasher.update(chunk)
         if not errors:
-            _scan(scanner, chunk, errors)
+            scan(scanner, chunk, errors)
     if not errors:
-        _scan(scanner, None, errors)
+        scan(scanner, None, errors)
     imports, names_error = _core_imports(scanner)
     digest = Digest.from_hasher(hasher)
     return BinaryFacts(
@@ -142,29 +158,19 @@ def _read_core_module(chunks: Iterable[Chunk], max_size: int) -> BinaryFacts:
         interface=None,
         imports=imports,
         names_error=names_error,
-        metadata=metadata_of({name: _after_name(kept) for name, kept in scanner.kept.items() if name != _IMPORTS}),
+        metadata=fitting_metadata({name: _after_name(kept) for name, kept in scanner.kept.items() if name != _IMPORTS}),
         module_errors=tuple(errors),
     )
 
 
 def _core_imports(scanner: SectionScanner) -> tuple[tuple[str, ...] | None, WasmFormatError | None]:
-    contents = scanner.kept.get(_IMPORTS, b"\0")
+    contents, start = scanner.kept.get(_IMPORTS, b"\0"), scanner.kept_at.get(_IMPORTS, 0)
     try:
         if contents is None:
             raise WasmFormatError("wasm-extern-unknown", "the import section is too large to be read", offset=0)
         return read_core_imports(contents), None
     except WasmFormatError as exc:
-        return None, exc
-
-
-def _scan(scanner: SectionScanner, chunk: Chunk | None, errors: list[WasmFormatError]) -> None:
-    try:
-        if chunk is None:
-            scanner.finish()
-        else:
-            scanner.feed(chunk)
-    except WasmFormatError as exc:
-        errors.append(exc)
+        return None, WasmFormatError(exc.code, exc.message, offset=start + exc.offset, hint=exc.hint)
 
 
 def _choose(section_id: int, head: bytes) -> str | None:
@@ -186,48 +192,6 @@ def _after_name(contents: bytes | None) -> bytes | None:
     reader = Reader(contents, 0, len(contents))
     reader.name()
     return contents[reader.position :]
-
-
-class _Framing(ModuleWatch):
-    """Checks the framing of each module that is split out."""
-
-    def __init__(self) -> None:
-        self.errors: list[WasmFormatError] = []
-        self._scanner: SectionScanner | None = None
-
-    def begin(self, section: Section) -> None:
-        self._scanner = SectionScanner(lambda *_: None, 0, start=section.contents, end=section.end)
-
-    def feed(self, data: Chunk) -> None:
-        self._scan(data)
-
-    def end(self) -> None:
-        self._scan(None)
-
-    def _scan(self, data: Chunk | None) -> None:
-        """Until something is wrong with it: what comes after that has no meaning."""
-        if self._scanner is None:
-            return
-        known = len(self.errors)
-        _scan(self._scanner, data, self.errors)
-        if len(self.errors) > known:
-            self._scanner = None
-
-
-class _LimitedScratch(MemoryScratch):
-    """Working space in memory that does not grow with what a hostile binary holds."""
-
-    def append(self, data: Chunk) -> int:
-        start = super().append(data)
-        if start + len(data) > MAX_LITERAL_IN_MEMORY:
-            raise _too_literal(start)
-        return start
-
-
-def _too_literal(offset: int) -> WasmFormatError:
-    return WasmFormatError(
-        "wasm-too-large", f"it has more than {MAX_LITERAL_IN_MEMORY} bytes outside of core modules", offset=offset
-    )
 
 
 class StoredBinary(Binary):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from packaging_kit.artifact.pack import WholeArtifact
-from packaging_kit.blobs import Blob, BlobSource, Chunk, Scratch, check_size
+from packaging_kit.blobs import Blob, BlobSource, Chunk, Scratch, check_blob, check_size
 from packaging_kit.digest import Digest, verified
 from packaging_kit.document import Document
-from packaging_kit.errors import PackagingKitError, WasmFormatError
+from packaging_kit.errors import DocumentError, PackagingKitError, WasmFormatError
+from packaging_kit.limits import MIB
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.manifest import Manifest
 from packaging_kit.oci.media_types import DOCUMENTS
@@ -18,6 +19,7 @@ from packaging_kit.oci.repository import DocumentSource
 from packaging_kit.validate.binaries import BinaryFacts, StoredBinary, read_facts
 from packaging_kit.validate.engine import Engine, EngineIdentity
 from packaging_kit.validate.findings import Findings
+from packaging_kit.validate.judging import read_and_judge
 from packaging_kit.validate.policy import Policy
 from packaging_kit.validate.problem import Where
 from packaging_kit.validate.report import CheckedBinary, Profile
@@ -26,6 +28,9 @@ from packaging_kit.validate.rules.binary_rules import BINARY_RULES, DEFECT_RULES
 from packaging_kit.validate.rules.failure_rules import failures
 
 S = TypeVar("S")
+
+_MOST_OF_DOCUMENTS: Final = 16 * MIB
+_FOR_A_NAME: Final = 40  # bytes of a document that take as long as an import or export that is looked at again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +97,7 @@ class Context:
     broken: set[Digest] = field(default_factory=set)
     restored: dict[Digest, RestoredWhole | None] = field(default_factory=dict)
     _identity: EngineIdentity | None = None
+    _left: int = _MOST_OF_DOCUMENTS
 
     def apply(self, rules: Iterable[Rule[S]], subject: S, part: Where) -> bool:
         """Hold `rules` against a subject; whether no error was found."""
@@ -126,9 +132,24 @@ class Context:
             return None
 
     def _read(self, descriptor: Descriptor) -> bytes:
+        self._spend(0)
         if isinstance(self.source, DocumentSource) and descriptor.media_type in DOCUMENTS:
-            return self.source.read_document(descriptor)
-        return self.source.read_blob(descriptor.digest, size=descriptor.size)
+            raw = self.source.read_document(descriptor)
+        else:
+            raw = self.source.read_blob(descriptor.digest, size=descriptor.size)
+        self._spend(len(raw))
+        return raw
+
+    def _spend(self, size: int) -> None:
+        """Count bytes that are looked at, however often: ten thousand manifests may name one config or layer.
+
+        Raises:
+            DocumentError: `document-invalid`.
+        """
+        self._left -= size
+        if self._left < 0:
+            message = f"more than {_MOST_OF_DOCUMENTS} bytes of documents would be read for one upload"
+            raise DocumentError("document-invalid", message)
 
     def check_presence(self, descriptor: Descriptor, part: Where) -> None:
         """Look whether a blob is there with its size, whose bytes are not read; a document is."""
@@ -154,39 +175,62 @@ class Context:
             self.facts[layer.digest] = None
             with self.telling(part):
                 check_size(self.source.blob_size(layer.digest), layer.size, "the layer")
-                facts = self._read_verified(layer)
-                self.facts[layer.digest] = facts
-                self.judge(facts, StoredBinary(facts, self.source, layer.digest), part, manifest)
+                self.facts[layer.digest] = self._read_stored(layer, part, manifest)
+        elif (known := self.facts[layer.digest]) is not None:
+            with self.telling(Where(part="binary", digest=layer.digest)):
+                self._spend(_FOR_A_NAME * known.name_count)
+                return known
+            return None
         return self.facts[layer.digest]
 
-    def _read_verified(self, layer: Descriptor) -> BinaryFacts:
+    def _read_stored(self, layer: Descriptor, part: Where, manifest: Digest | None) -> BinaryFacts:
+        is_sha256 = layer.digest.algorithm == "sha256"
         chunks: Iterable[bytes] = self.source.iter_blob_unverified(layer.digest)
-        if layer.digest.algorithm != "sha256":
-            chunks = verified(chunks, layer.digest, layer.size)
+
+        def find(facts: BinaryFacts) -> StoredBinary:
+            check_blob(facts.whole, digest=layer.digest if is_sha256 else None, what="the layer")
+            return StoredBinary(facts, self.source, layer.digest)
+
         try:
-            facts = self.read_facts(chunks)
+            return self.read_binary(
+                chunks if is_sha256 else verified(chunks, layer.digest, layer.size), find, part, manifest
+            )
         except WasmFormatError:
             for _ in self.source.iter_blob(layer.digest, size=layer.size):
                 pass  # a damaged one has no other defect than that
             raise
-        if layer.digest.algorithm == "sha256" and facts.whole.digest != layer.digest:
-            for _ in self.source.iter_blob(layer.digest, size=layer.size):
-                pass  # says it in the words of every other blob
-        return facts
 
-    def read_facts(self, chunks: Iterable[Chunk]) -> BinaryFacts:
-        """Read a binary through; raises as `binaries.read_facts` does."""
-        return read_facts(chunks, self.scratch())
+    def read_binary(
+        self,
+        chunks: Iterable[Chunk],
+        find: Callable[[BinaryFacts], StoredBinary],
+        part: Where,
+        manifest: Digest | None,
+    ) -> BinaryFacts:
+        """Read a binary through, and hold the rules and the engine against it.
+
+        Args:
+            find: where its bytes are had again; raises where they are not those that they should be.
+
+        Raises:
+            WasmFormatError, ContentError: as `read_facts` and `find` do.
+        """
+
+        def read(pieces: Iterable[Chunk]) -> tuple[BinaryFacts, StoredBinary]:
+            facts = read_facts(pieces, self.scratch())
+            return facts, find(facts)
+
+        judged = read_and_judge(chunks, read, self.engine)
+        facts = judged.facts
+        self.binaries.append(CheckedBinary(kind=facts.kind_name, whole=facts.whole, root=facts.root, manifest=manifest))
+        self.apply(BINARY_RULES, facts, part)
+        with self.telling(part):
+            if judged.error is not None:
+                raise judged.error
+        for defect in judged.defects:
+            self.apply(DEFECT_RULES, defect, part)
+        return facts
 
     def scratch(self) -> Scratch | None:
         """Working space for one component; `None` for what memory has."""
         return None if self.make_scratch is None else self.make_scratch()
-
-    def judge(self, facts: BinaryFacts, binary: StoredBinary, part: Where, manifest: Digest | None) -> None:
-        """Hold the rules and the engine against a binary that was read."""
-        self.binaries.append(CheckedBinary(kind=facts.kind_name, whole=facts.whole, root=facts.root, manifest=manifest))
-        self.apply(BINARY_RULES, facts, part)
-        if self.engine is not None:
-            with self.telling(part):
-                for defect in self.engine.find_defects(binary):
-                    self.apply(DEFECT_RULES, defect, part)

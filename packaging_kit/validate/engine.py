@@ -81,6 +81,11 @@ class Binary(Protocol):
 class Engine(Protocol):
     """What judges binaries."""
 
+    @property
+    def reads_whole(self) -> bool:
+        """Whether it takes `iter_whole` once, before it asks for anything else: it can judge what is being read."""
+        return False
+
     @abstractmethod
     def identify(self) -> EngineIdentity:
         """Which engine it is.

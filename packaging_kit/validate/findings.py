@@ -16,7 +16,7 @@ class Findings:
     Attributes:
         levels: by code, where a policy has others than the rules.
         problems: those that are listed.
-        unlisted: further errors and notes.
+        unlisted: further errors and notes; of what a rule finds in one document without end, there are more.
         errors: how many of all are errors.
     """
 

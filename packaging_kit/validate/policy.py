@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 from packaging_kit.errors import RequestError
@@ -16,6 +17,8 @@ from packaging_kit.validate.shapes import shape_findings
 
 MAX_POLICY_SIZE: Final = 1 * MIB
 _UNITS: Final = {"B": 1, "KiB": KIB, "MiB": MIB, "GiB": GIB}
+_MOST_PARTS: Final = 16
+_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*+"|\'[^\'\n]*+\'')
 _SIZE = re.compile(r"([0-9]+) ?(B|KiB|MiB|GiB)")
 
 
@@ -71,11 +74,14 @@ class Policy:
         Raises:
             RequestError: `policy-invalid`.
         """
+        # Reading a key of thousands of parts takes minutes; those of a policy have two.
+        if any(line.count(".") > _MOST_PARTS for line in _STRING.sub("", text).splitlines()):
+            raise _invalid(f"a key of the policy has more than {_MOST_PARTS} parts")
         try:
             document = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError) as exc:
+        except (ValueError, RecursionError) as exc:  # `TOMLDecodeError` is one, and so is a number of 5,000 digits
             raise _invalid(f"the policy is not TOML: {str(exc)[:200]}") from exc
-        finding = next(iter(shape_findings("policy", document)), None)
+        finding = next(chain(shape_findings("policy", document), _fractions(document)), None)
         if finding is not None:
             raise _invalid(_message(finding))
         levels = document.get("levels", {})
@@ -97,6 +103,13 @@ class Policy:
             split_required=document.get("split", {}).get("required", False),
             levels={code: Level(level) for code, level in levels.items()},
         )
+
+
+def _fractions(document: Mapping[str, Any]) -> Iterator[Finding]:
+    """Sizes and counts that are written as fractions: JSON Schema takes `1.0` for an integer."""
+    for name, value in document.get("size", {}).items():
+        if isinstance(value, float):
+            yield Finding(f"size.{name}", "an integer is expected")
 
 
 def _size(table: Mapping[str, Any], name: str) -> int | None:
@@ -135,3 +148,20 @@ def matches(pattern: str, name: str) -> bool:
             return False
         position = found + len(part)
     return True
+
+
+class Patterns:
+    """Patterns that many names are held against: most of them are looked for all at once, or at a glance."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._beginnings = tuple(
+            pattern[:-1] for pattern in patterns if "*" in pattern and pattern.find("*") == len(pattern) - 1
+        )
+        self._names = frozenset(pattern for pattern in patterns if "*" not in pattern)
+        others = [pattern for pattern in patterns if "*" in pattern[:-1]]
+        self._others = [(max(pattern.split("*"), key=len), pattern) for pattern in others]
+
+    def match(self, name: str) -> bool:
+        """Whether `name` is what one of them says."""
+        is_found = name in self._names or name.startswith(self._beginnings)
+        return is_found or any(part in name and matches(pattern, name) for part, pattern in self._others)

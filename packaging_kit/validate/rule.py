@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
 
+from packaging_kit.limits import MAX_PROBLEMS
 from packaging_kit.validate.problem import Level, Problem, Where
 
 S = TypeVar("S")
@@ -65,7 +67,7 @@ def rule(
 
 
 def apply(rules: Iterable[Rule[S]], subject: S, part: Where) -> Iterator[Problem]:
-    """Everything that `rules` find in a subject, rule by rule."""
+    """What `rules` find in a subject, rule by rule; of each not more than a report lists, and one to say so."""
     for each in rules:
-        for finding in each.find(subject):
+        for finding in islice(each.find(subject), MAX_PROBLEMS + 1):
             yield each.problem(finding, part)

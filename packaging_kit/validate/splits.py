@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from packaging_kit.artifact.pack import (
     WholeArtifact,
     make_fragment_artifact,
@@ -15,6 +17,7 @@ from packaging_kit.document import parse_json
 from packaging_kit.errors import SkeletonError
 from packaging_kit.fragments.plan import Plan, check_modules, fragment_size, make_plan
 from packaging_kit.fragments.reassemble import iter_whole
+from packaging_kit.limits import MAX_LITERAL_IN_MEMORY, MIB
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.index import Index, parse_index
 from packaging_kit.oci.manifest import Manifest, describe_manifest, parse_manifest
@@ -22,6 +25,7 @@ from packaging_kit.oci.media_types import IMAGE_MANIFEST, SKELETON_ARTIFACT, WHO
 from packaging_kit.validate.artifacts import WasmManifest, check_wasm_manifest
 from packaging_kit.validate.binaries import BinaryFacts, StoredBinary
 from packaging_kit.validate.context import Context, RestoredWhole
+from packaging_kit.validate.framing import FewSections, LimitedScratch
 from packaging_kit.validate.problem import Where
 from packaging_kit.validate.rules.failure_rules import failures
 from packaging_kit.validate.rules.split_rules import (
@@ -39,6 +43,11 @@ from packaging_kit.validate.rules.split_rules import (
 )
 from packaging_kit.validate.texts import check_document, parse_checked
 from packaging_kit.validate.values import DocumentValue
+
+_MOST_OF_SKELETONS: Final = MAX_LITERAL_IN_MEMORY // 2  # they are in memory once more when the whole is read
+_SURELY_READ: Final = 256 * MIB
+_MOST_SPANS: Final = 1 << 15  # each takes as long as 100 kB of a large one
+_MOST_TIMES: Final = 16  # what a whole may be of its modules: compositions of many that are alike come to three
 
 
 def check_skeleton_artifact(context: Context, raw: bytes) -> RestoredWhole | None:
@@ -171,7 +180,7 @@ def _read_plan(context: Context, root: Digest) -> Plan | None:
     part = Where(part="skeleton", digest=root)
     with context.telling(part):
         try:
-            return make_plan(root, context.source, context.scratch())
+            return make_plan(root, FewSections(context.source), context.scratch() or LimitedScratch(_MOST_OF_SKELETONS))
         except SkeletonError as exc:
             context.findings.extend(failures(exc, Where(part="skeleton", digest=Digest(exc.digest))))
     return None
@@ -186,13 +195,32 @@ def _read_facts(context: Context, whole: WholeArtifact, plan: Plan | None, *, is
         return None
     part = Where(part="binary", digest=layer.digest)
     with context.telling(part):
+        _check_amount(plan)
         check_modules(plan, context.source)
         chunks = iter_whole(plan, context.source)
         is_named = layer.digest.algorithm == "sha256"
-        facts = context.read_facts(chunks if is_named else verified(chunks, layer.digest, layer.size))
-        context.facts[layer.digest] = facts
-        context.judge(facts, StoredBinary(facts, context.source, layer.digest, plan), part, manifest)
+        context.facts[layer.digest] = context.read_binary(
+            chunks if is_named else verified(chunks, layer.digest, layer.size),
+            lambda facts: StoredBinary(facts, context.source, layer.digest, plan),
+            part,
+            manifest,
+        )
     return context.facts.get(layer.digest)
+
+
+def _check_amount(plan: Plan) -> None:
+    """Refuse to put together what is far more than is stored: its bytes are read one by one.
+
+    Raises:
+        SkeletonError: `skeleton-too-large`.
+    """
+    if plan.span_count > _MOST_SPANS:
+        message = f"the whole has more than {_MOST_SPANS} spans"
+        raise SkeletonError("skeleton-too-large", message, digest=plan.root.value)
+    stored = sum(plan.module_sizes.values())
+    if plan.size > max(_SURELY_READ, _MOST_TIMES * stored):
+        message = f"it stands for {plan.size} bytes, and its modules have {stored}"
+        raise SkeletonError("skeleton-too-large", message, digest=plan.root.value)
 
 
 def _has_modules(context: Context, plan: Plan) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from packaging_kit.blobs import BlobSource, Chunk, Scratch
@@ -17,7 +18,7 @@ from packaging_kit.limits import CHUNK_SIZE, MAX_INDEX_DEPTH
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.media_types import DOCUMENTS, IMAGE_MANIFEST, INDEXES, SKELETON_ARTIFACT, SPLIT_INDEX, WASM
 from packaging_kit.validate.artifacts import WasmManifest, check_wasm_manifest, is_wasm_artifact
-from packaging_kit.validate.binaries import OneBlob, StoredBinary
+from packaging_kit.validate.binaries import BinaryFacts, OneBlob, StoredBinary
 from packaging_kit.validate.context import Context
 from packaging_kit.validate.engine import Engine
 from packaging_kit.validate.findings import Findings
@@ -102,10 +103,9 @@ def validate_binary(
     part = Where(part="binary")
     found: Digest | None = None
     with context.telling(part):
-        facts = context.read_facts(view[at : at + CHUNK_SIZE] for at in range(0, len(view), CHUNK_SIZE))
+        chunks = (view[at : at + CHUNK_SIZE] for at in range(0, len(view), CHUNK_SIZE))
+        facts = context.read_binary(chunks, partial(_find_in, view), part, None)
         found = facts.whole.digest
-        binary = StoredBinary(facts, OneBlob(found, view), found)
-        context.judge(facts, binary, part, None)
         annotations = Annotations("annotations", facts.metadata.annotations)
         context.apply(METADATA_RULES, MetadataSubject(annotations, facts.metadata), part)
         context.apply(POLICY_RULES, PolicySubject(policy=context.policy, annotations=annotations, facts=facts), part)
@@ -119,6 +119,11 @@ def validate_binary(
         problems=tuple(context.findings.problems),
         unlisted=context.findings.unlisted,
     )
+
+
+def _find_in(view: memoryview, facts: BinaryFacts) -> StoredBinary:
+    digest = facts.whole.digest
+    return StoredBinary(facts, OneBlob(digest, view), digest)
 
 
 def report_unreadable(

@@ -15,6 +15,9 @@ _HEAD: Final = 32
 
 _LOOKAHEAD: Final = 1 + MAX_WIDTH + _HEAD
 
+MAX_SECTIONS: Final = 1 << 18
+"""Sections that are walked: millions of two bytes each take seconds, and real binaries have a few thousand at most."""
+
 Choose = Callable[[int, bytes], str | None]
 """Section id and the first bytes of its contents: the name under which the contents are kept; `None` for not."""
 
@@ -25,22 +28,39 @@ class SectionScanner:
     Attributes:
         kept: contents of the sections that were wanted, the last one under each name; `None` for those that are
             larger than `most`.
+        kept_at: absolute offsets of those contents, by the same names.
+        sections_left: how many more are walked.
 
     Args:
         choose: says which are wanted.
         most: bytes of one section that are kept.
         start: absolute offset of the module.
         end: absolute offset after it, where that is known.
+        sections_left: as many are walked.
+        entered: id of sections whose contents are sections again, after a preamble.
 
     Raises:
-        WasmFormatError: `wasm-malformed` from `feed` and `finish`, with an absolute offset.
+        WasmFormatError: `wasm-malformed` from `feed` and `finish`, with an absolute offset; `wasm-too-large` from
+            both for more sections.
     """
 
-    def __init__(self, choose: Choose, most: int, *, start: int = 0, end: int | None = None) -> None:
+    def __init__(
+        self,
+        choose: Choose,
+        most: int,
+        *,
+        start: int = 0,
+        end: int | None = None,
+        sections_left: int = MAX_SECTIONS,
+        entered: int | None = None,
+    ) -> None:
         self.kept: dict[str, bytes | None] = {}
+        self.kept_at: dict[str, int] = {}
+        self.sections_left = sections_left
         self._choose = choose
         self._most = most
         self._end = end
+        self._entered = entered
         self._offset = start  # of the first byte that was not scanned
         self._position = start + PREAMBLE_SIZE  # of the next header
         self._tail = b""
@@ -76,10 +96,18 @@ class SectionScanner:
             end = base + contents + size
         if self._end is not None and end > self._end:
             raise runs_past_end(size, self._position + 1)
+        self.sections_left -= 1
+        if self.sections_left < 0:
+            message = f"it has more than {MAX_SECTIONS} sections"
+            raise WasmFormatError("wasm-too-large", message, offset=self._position)
+        if data[at] == self._entered and size >= PREAMBLE_SIZE:
+            self._position = base + contents + PREAMBLE_SIZE
+            return
         name = self._choose(data[at], bytes(data[contents : min(contents + size, contents + _HEAD)]))
         if name is not None:
             self.kept.pop(name, None)
             self.kept[name] = None
+            self.kept_at[name] = base + contents
             if size <= self._most:
                 self._open = (name, base + contents, end, bytearray())
                 self._go_on(data, base)

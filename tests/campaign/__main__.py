@@ -26,6 +26,7 @@ CAMPAIGNS: Final = (
     "ranges",
     "requests",
     "chance",
+    "agreement",
 )
 """The modules beside this one; each has a function `run`."""
 SEED: Final = 20261121

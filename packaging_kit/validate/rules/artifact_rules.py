@@ -59,7 +59,7 @@ def media_types(artifact: ArtifactSubject) -> Iterator[Finding]:
 @rule(
     "media-type-unexpected",
     what="a Wasm artifact whose config or layer is of no type that Wasm artifacts have or had",
-    why="nobody reads it as one",
+    why=f"{_LAYOUT}, Manifest format; nobody reads it as one",
     example='{"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar",…}]}',
 )
 def media_types_leniently(artifact: ArtifactSubject) -> Iterator[Finding]:

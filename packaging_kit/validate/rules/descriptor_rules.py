@@ -19,6 +19,7 @@ _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-
 _DIGEST = re.compile(r"([a-z0-9]+(?:[+._-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)")
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _HEX_DIGITS: Final = {"sha256": 64, "sha512": 128}
+_MOST_OF_A_DIGEST: Final = 1000  # characters: a regular expression of parts takes memory for each
 _EMPTY_CONTENT: Final = b"{}"
 
 
@@ -30,7 +31,7 @@ def is_media_type(text: str) -> bool:
 def _parse(descriptor: DescriptorValue) -> tuple[str, str] | None:
     """Algorithm and encoded part of the digest; `None` where it is of another form."""
     digest = descriptor.text("digest")
-    found = None if digest is None else _DIGEST.fullmatch(digest)
+    found = None if digest is None or len(digest) > _MOST_OF_A_DIGEST else _DIGEST.fullmatch(digest)
     return None if found is None else (found[1], found[2])
 
 

@@ -70,7 +70,7 @@ wasm_too_deep = _of_code(
 )
 wasm_too_large = _of_code(
     "wasm-too-large",
-    what="a binary of more than 8 GiB, 2^20 spans, or 32 MiB outside of its core modules",
+    what="a binary of more than 8 GiB, 2^20 spans, 2^18 sections, or 32 MiB outside of its core modules",
     why=f"{_SPLIT}, Explode: the limits within which it is split, put together and looked into",
     example="a component with 50 MiB of custom sections",
 )
@@ -91,6 +91,12 @@ fragment_missing = _of_code(
     what="a fragment that a skeleton names and that is not there",
     why=f"{_SPLIT}, Forms: without it the component can't be put together",
     example="a split index whose module was not uploaded",
+)
+split_too_large = _of_code(
+    "split-too-many-fragments",
+    what="a split of more modules, or with more bytes in one document, than packing writes",
+    why=f"{_SPLIT}, Forms: registries take 10,000 entries and 4 MiB, so packing refuses such a split",
+    example="a split index of a component with 10,001 distinct modules",
 )
 document_unreadable = _of_code(
     "document-invalid",
@@ -129,6 +135,7 @@ FAILURE_RULES: Final[tuple[Rule[PackagingKitError], ...]] = (
     skeleton_not_canonical,
     skeleton_too_large,
     fragment_missing,
+    split_too_large,
     document_unreadable,
 )
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from packaging_kit.limits import MAX_JSON_DEPTH, MAX_MANIFEST_SIZE
 from packaging_kit.validate.json_text import BYTE_ORDER_MARK, JsonText, RepeatingObject, is_odd_number
 from packaging_kit.validate.rule import Finding, Rule, rule
+
+_WITH_TEXT: Final = frozenset((str, dict, RepeatingObject))
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @rule(
@@ -85,10 +89,9 @@ def trailing_data(text: JsonText) -> Iterator[Finding]:
     example='{"layers":[],"layers":[{}]}',
 )
 def duplicate_name(text: JsonText) -> Iterator[Finding]:
-    for path, value in text.iter_values() if text.is_odd else ():
-        if isinstance(value, RepeatingObject):
-            for name in value.repeated:
-                yield Finding(path, f"the name `{name[:100]}` is repeated")
+    for path, value in _odd_values(text, RepeatingObject):
+        for name in value.repeated:
+            yield Finding(path, f"the name `{name[:100]}` is repeated")
 
 
 @rule(
@@ -98,9 +101,8 @@ def duplicate_name(text: JsonText) -> Iterator[Finding]:
     example='{"size":NaN}',
 )
 def number_invalid(text: JsonText) -> Iterator[Finding]:
-    for path, value in text.iter_values() if text.is_odd else ():
-        if isinstance(value, float) and is_odd_number(value):
-            yield Finding(path, "this is not a finite number")
+    for path, _ in _odd_values(text, float):
+        yield Finding(path, "this is not a finite number")
 
 
 @rule(
@@ -110,9 +112,8 @@ def number_invalid(text: JsonText) -> Iterator[Finding]:
     example='{"size":9223372036854775808}',
 )
 def integer_too_large(text: JsonText) -> Iterator[Finding]:
-    for path, value in text.iter_values() if text.is_odd else ():
-        if type(value) is int and is_odd_number(value):
-            yield Finding(path, "this integer does not fit into 64 bits")
+    for path, _ in _odd_values(text, int):
+        yield Finding(path, "this integer does not fit into 64 bits")
 
 
 @rule(
@@ -122,11 +123,9 @@ def integer_too_large(text: JsonText) -> Iterator[Finding]:
     example=r'{"author":"\ud800"}',
 )
 def lone_surrogate(text: JsonText) -> Iterator[Finding]:
-    for path, value in text.iter_values() if text.has_lone_surrogate else ():
-        if isinstance(value, str) and _has_surrogate(value):
-            yield Finding(path, "this text holds half of a surrogate pair")
-        elif isinstance(value, dict) and any(map(_has_surrogate, value)):
-            yield Finding(path, "a name holds half of a surrogate pair")
+    for path, value in text.find_values(_WITH_TEXT, _has_surrogate) if text.has_lone_surrogate else ():
+        what = "this text" if isinstance(value, str) else "a name"
+        yield Finding(path, f"{what} holds half of a surrogate pair")
 
 
 @rule(
@@ -140,8 +139,19 @@ def not_an_object(text: JsonText) -> Iterator[Finding]:
         yield Finding("", "the document is not an object")
 
 
-def _has_surrogate(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
+def _odd_values(text: JsonText, kind: type) -> Iterator[tuple[str, Any]]:
+    return text.find_values((kind,), _is_odd) if kind in text.odd else iter(())
+
+
+def _is_odd(value: object) -> bool:
+    return isinstance(value, RepeatingObject) or is_odd_number(value)
+
+
+def _has_surrogate(value: object) -> bool:
+    """In a text, or in the names of an object."""
+    if isinstance(value, str):
+        return _SURROGATE.search(value) is not None
+    return isinstance(value, dict) and any(map(_SURROGATE.search, value))
 
 
 JSON_RULES: Final[tuple[Rule[JsonText], ...]] = (

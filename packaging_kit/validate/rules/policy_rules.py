@@ -10,8 +10,9 @@ from typing import Final
 from packaging_kit.artifact.licenses import is_license_allowed
 from packaging_kit.oci.media_types import IMAGE_ANNOTATION
 from packaging_kit.validate.binaries import BinaryFacts
-from packaging_kit.validate.policy import Policy, matches
+from packaging_kit.validate.policy import Patterns, Policy, matches
 from packaging_kit.validate.rule import Finding, Rule, rule
+from packaging_kit.validate.rules.annotation_rules import is_licenses
 from packaging_kit.validate.values import Annotations
 from packaging_kit.wasm.interface import SEMANTIC_VERSION
 
@@ -80,11 +81,12 @@ def annotation_missing(subject: PolicySubject) -> Iterator[Finding]:
 )
 def import_denied(subject: PolicySubject) -> Iterator[Finding]:
     policy = subject.policy
+    denied, allowed = Patterns(policy.denied_imports), Patterns(policy.allowed_imports or ())
     for name in subject.facts.imports or ():
-        denied = next((pattern for pattern in policy.denied_imports if matches(pattern, name)), None)
-        if denied is not None:
-            yield Finding("", f"it imports `{name[:200]}`, and the policy denies `{denied}`")
-        elif policy.allowed_imports is not None and not any(matches(p, name) for p in policy.allowed_imports):
+        if denied.match(name):
+            pattern = next(pattern for pattern in policy.denied_imports if matches(pattern, name))
+            yield Finding("", f"it imports `{name[:200]}`, and the policy denies `{pattern}`")
+        elif policy.allowed_imports is not None and not allowed.match(name):
             yield Finding("", f"it imports `{name[:200]}`, which the policy does not allow")
 
 
@@ -116,7 +118,7 @@ def license_(subject: PolicySubject) -> Iterator[Finding]:
     stated = subject.annotations.entries.get(_LICENSES)
     if stated is None:
         yield Finding(subject.annotations.at(_LICENSES), "no license is stated, and the policy asks for one")
-    elif not is_license_allowed(stated, allowed):
+    elif not is_licenses(stated) or not is_license_allowed(stated, frozenset(allowed)):
         yield Finding(subject.annotations.at(_LICENSES), f"`{stated[:200]}` is not allowed by the policy")
 
 
