@@ -71,3 +71,11 @@ MAX_PROBLEMS: Final = 1_000
 """Problems that one report lists; a hostile document has no end of them."""
 MAX_LITERAL_IN_MEMORY: Final = 32 * MIB
 """Bytes of a component outside of its modules that are looked into, where no working space is given."""
+MAX_SECTIONS: Final = 1 << 18
+"""Sections of one binary that are walked: millions of two bytes each take seconds; real ones have a few thousand."""
+MAX_CHECKED_SPANS: Final = 1 << 15
+"""Spans of a split that is put together to be checked: each takes as long as 100 kB of a large one."""
+MAX_CHECKED_DOCUMENTS: Final = 16 * MIB
+"""Bytes of documents that are read for one upload: ten thousand manifests may name one config."""
+MAX_JSON_OBJECTS: Final = 200_000
+"""Objects of a document that is looked into: 10,000 descriptors have 40,000 of them."""

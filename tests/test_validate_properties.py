@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from packaging_kit.digest import Digest
 from packaging_kit.errors import RequestError, WasmFormatError
 from packaging_kit.fragments.explode import explode, explode_chunks
-from packaging_kit.limits import MAX_PROBLEMS
+from packaging_kit.limits import MAX_PROBLEMS, MAX_SECTIONS
 from packaging_kit.oci.media_types import IMAGE_INDEX, IMAGE_MANIFEST, WASM, WASM_CONFIG
 from packaging_kit.schemas import load_schema
 from packaging_kit.stores.memory import MemoryStore
@@ -25,7 +26,7 @@ from packaging_kit.validate.json_text import JsonText
 from packaging_kit.validate.policy import Patterns, Policy, matches
 from packaging_kit.validate.report import Profile, Report
 from packaging_kit.validate.upload import validate_binary, validate_upload
-from packaging_kit.wasm.scanner import MAX_SECTIONS, SectionScanner
+from packaging_kit.wasm.scanner import SectionScanner
 from packaging_kit.wasm.sections import SectionId, iter_sections
 from tests.campaign.uploads import Blobs, Upload, change_bytes, corpus, rename
 from tests.campaign.validation import POLICY
@@ -46,7 +47,18 @@ from tests.strategies import (
 )
 
 _REPORT: Final = validator("report")
-_LAYOUTS: Final = corpus()[0]
+
+
+def _with_own_referrers(upload: Upload) -> Upload:
+    """An upload with those referrers that are its own: of the corpus, each has those of all tags of its layout."""
+    digest = Digest.of(upload.top).value
+    own = [
+        each for each in upload.referrers if json.loads(upload.blobs[each.digest.value])["subject"]["digest"] == digest
+    ]
+    return replace(upload, referrers=tuple(own))
+
+
+_LAYOUTS: Final = tuple(map(_with_own_referrers, corpus()[0]))
 _NAMES: Final = ("schemaVersion", "mediaType", "config", "layers", "manifests", "digest", "size", "annotations", "a")
 
 scalars = st.one_of(

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from packaging_kit.artifact.titles import UNSEEN
 from packaging_kit.cli.exit_codes import ExitCode
 from packaging_kit.errors import PackagingKitError, UnavailableError
 
@@ -73,9 +74,9 @@ def _write_error(line: str) -> None:
 
 def printable(text: str) -> str:
     """`text` with every control, ANSI, bidirectional or otherwise invisible character escaped."""
-    if text.isprintable():
-        return text
-    return "".join(character if character.isprintable() else _escape(character) for character in text)
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else _escape(character) for character in text)
+    return text if text.isascii() else UNSEEN.sub(lambda found: _escape(found[0]), text)
 
 
 def _escape(character: str) -> str:

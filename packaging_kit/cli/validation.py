@@ -64,10 +64,12 @@ def validate(
     connection: Connection,
 ) -> None:
     """Find everything that is wrong with binaries and artifacts. Exits with 1 where there is an error."""
-    from packaging_kit.operations import validate as operation
+    from packaging_kit.operations import validate_many as operation
 
     chosen = _choose_format(output_format, as_json=as_json)
     options = _options(profile, engine, features, wasm_tools, time_limit, policy)
+    if places.count("-") > 1:
+        raise RequestError("place-unclear", "standard input can be one of the inputs, and not two")
     named = [(place, make_source(place)) for place in places]
     settings = connection.settings(*(source for _, source in named))
     targets = [target for place, source in named for target in operation.expand(place, source, settings)]

@@ -113,6 +113,15 @@ def check_created(text: str) -> str:
     raise RequestError("created-invalid", f"`{text}` is not an RFC 3339 time", hint=f"as in {EPOCH}")
 
 
+def is_created(text: str) -> bool:
+    """Whether `text` is an RFC 3339 date and time."""
+    try:
+        check_created(text)
+    except RequestError:
+        return False
+    return True
+
+
 def _digest(fields: Fields, text: str) -> Digest:
     try:
         return Digest(text)

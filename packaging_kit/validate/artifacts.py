@@ -73,12 +73,10 @@ def check_wasm_manifest(context: Context, manifest: WasmManifest, facts: BinaryF
         annotations=document.annotations(),
         facts=facts,
         created=config.created,
-        manifest_size=len(manifest.raw),
-        tag=context.tag,
         is_split=manifest.is_split,
     )
-    if is_fragment(document, facts):
-        # Its annotations are fixed, and what it imports is given to it inside its component.
+    if is_fragment(document, facts) and context.tag is None:
+        # Its annotations are fixed, and what it imports is given to it inside its component. Nobody gives it a tag.
         expected = make_fragment_artifact(facts.whole)
         documents = (expected.manifest.raw, expected.config)
         context.apply(FRAGMENT_RULES, FragmentSubject((manifest.raw, config.raw), documents), part)
@@ -120,8 +118,12 @@ def _check_config(context: Context, manifest: WasmManifest, facts: BinaryFacts |
     if config is None:
         return _Config(raw)
     digests = [layer.text("digest") for layer in manifest.document.entries()]
-    layers = None if None in digests else tuple(digest for digest in digests if digest is not None)
-    context.apply(CONFIG_RULES, ConfigSubject(config=config, layers=layers, facts=facts), part)
+    layers = tuple(digest for digest in digests if digest is not None)
+    context.apply(
+        CONFIG_RULES,
+        ConfigSubject(config=config, layers=layers if len(layers) == len(digests) == 1 else None, facts=facts),
+        part,
+    )
     created = config.get("created")
     return _Config(raw, created if isinstance(created, str) else None)
 

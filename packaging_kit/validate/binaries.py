@@ -170,7 +170,7 @@ def _core_imports(scanner: SectionScanner) -> tuple[tuple[str, ...] | None, Wasm
             raise WasmFormatError("wasm-extern-unknown", "the import section is too large to be read", offset=0)
         return read_core_imports(contents), None
     except WasmFormatError as exc:
-        return None, WasmFormatError(exc.code, exc.message, offset=start + exc.offset, hint=exc.hint)
+        return None, WasmFormatError("wasm-extern-unknown", exc.message, offset=start + exc.offset, hint=exc.hint)
 
 
 def _choose(section_id: int, head: bytes) -> str | None:

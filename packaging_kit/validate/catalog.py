@@ -15,14 +15,13 @@ from packaging_kit.validate.rules.failure_rules import ENGINE_RULES, FAILURE_RUL
 from packaging_kit.validate.rules.index_rules import ANY_TYPE_RULES, CONTENT_RULES, TYPE_RULES
 from packaging_kit.validate.rules.json_rules import JSON_RULES
 from packaging_kit.validate.rules.metadata_rules import METADATA_RULES
-from packaging_kit.validate.rules.policy_rules import POLICY_RULES
+from packaging_kit.validate.rules.policy_rules import NAMED_RULES, POLICY_RULES
+from packaging_kit.validate.rules.split_index_rules import INDEX_RULES, REWRITTEN_INDEX_RULES, SPLIT_INDEX_RULES
 from packaging_kit.validate.rules.split_rules import (
     FRAGMENT_RULES,
-    INDEX_RULES,
-    REWRITTEN_INDEX_RULES,
+    REFERRER_RULES,
     SKELETON_ARTIFACT_RULES,
     SKELETON_RULES,
-    SPLIT_INDEX_RULES,
     SPLIT_RULES,
     STORED_WHOLE_RULES,
 )
@@ -45,10 +44,11 @@ GROUPS: Final[dict[str, tuple[Rule[Any], ...]]] = {
         *SKELETON_RULES,
         *INDEX_RULES,
         *REWRITTEN_INDEX_RULES,
+        *REFERRER_RULES,
         *FRAGMENT_RULES,
     ),
     "Metadata": METADATA_RULES,
-    "Policies": POLICY_RULES,
+    "Policies": (*POLICY_RULES, *NAMED_RULES),
 }
 """Every rule, by what it is about; some stand for one code together."""
 

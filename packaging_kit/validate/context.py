@@ -11,7 +11,7 @@ from packaging_kit.blobs import Blob, BlobSource, Chunk, Scratch, check_blob, ch
 from packaging_kit.digest import Digest, verified
 from packaging_kit.document import Document
 from packaging_kit.errors import DocumentError, PackagingKitError, WasmFormatError
-from packaging_kit.limits import MIB
+from packaging_kit.limits import MAX_CHECKED_DOCUMENTS
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.manifest import Manifest
 from packaging_kit.oci.media_types import DOCUMENTS
@@ -29,7 +29,6 @@ from packaging_kit.validate.rules.failure_rules import failures
 
 S = TypeVar("S")
 
-_MOST_OF_DOCUMENTS: Final = 16 * MIB
 _FOR_A_NAME: Final = 40  # bytes of a document that take as long as an import or export that is looked at again
 
 
@@ -80,7 +79,9 @@ class Context:
         facts: of the binaries that were read, by the digest of their layer.
         binaries: what the report says of them.
         seen: documents that were checked.
+        entries: of indexes that were looked at, each with its media type.
         broken: those in which errors were found.
+        unread: documents that could not be read.
         restored: what the skeleton artifacts that were checked stand for.
     """
 
@@ -94,10 +95,12 @@ class Context:
     facts: dict[Digest, BinaryFacts | None] = field(default_factory=dict)
     binaries: list[CheckedBinary] = field(default_factory=list)
     seen: set[Digest] = field(default_factory=set)
+    entries: set[tuple[Blob, str]] = field(default_factory=set)
     broken: set[Digest] = field(default_factory=set)
+    unread: set[Blob] = field(default_factory=set)
     restored: dict[Digest, RestoredWhole | None] = field(default_factory=dict)
     _identity: EngineIdentity | None = None
-    _left: int = _MOST_OF_DOCUMENTS
+    _left: int = MAX_CHECKED_DOCUMENTS
 
     def apply(self, rules: Iterable[Rule[S]], subject: S, part: Where) -> bool:
         """Hold `rules` against a subject; whether no error was found."""
@@ -118,8 +121,11 @@ class Context:
 
     def read_document(self, descriptor: Descriptor, part: Where) -> bytes | None:
         """The bytes of a manifest, index, config or the like; `None` where something is wrong with them."""
+        if descriptor.blob in self.unread:
+            return None  # what is wrong with it was said
         with self.telling(part):
             return self._read(descriptor)
+        self.unread.add(descriptor.blob)
         return None
 
     def peek_document(self, descriptor: Descriptor) -> bytes | None:
@@ -148,7 +154,7 @@ class Context:
         """
         self._left -= size
         if self._left < 0:
-            message = f"more than {_MOST_OF_DOCUMENTS} bytes of documents would be read for one upload"
+            message = f"more than {MAX_CHECKED_DOCUMENTS} bytes of documents would be read for one upload"
             raise DocumentError("document-invalid", message)
 
     def check_presence(self, descriptor: Descriptor, part: Where) -> None:
@@ -179,6 +185,7 @@ class Context:
         elif (known := self.facts[layer.digest]) is not None:
             with self.telling(Where(part="binary", digest=layer.digest)):
                 self._spend(_FOR_A_NAME * known.name_count)
+                check_size(known.whole.size, layer.size, "the layer")
                 return known
             return None
         return self.facts[layer.digest]

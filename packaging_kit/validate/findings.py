@@ -31,7 +31,8 @@ class Findings:
         for problem in problems:
             level = self.levels.get(problem.code, problem.level)
             self.errors += level is Level.ERROR
-            if len(self.problems) < MAX_PROBLEMS:
+            # A verdict that is missing is never left out: it decides on what the whole comes to.
+            if len(self.problems) < MAX_PROBLEMS or problem.code.startswith("engine-"):
                 self.problems.append(problem if level is problem.level else replace(problem, level=level))
             else:
                 self.unlisted += 1

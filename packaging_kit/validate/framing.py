@@ -12,8 +12,8 @@ from packaging_kit.blobs import BlobSource, Chunk, MemoryScratch
 from packaging_kit.digest import Digest
 from packaging_kit.errors import WasmFormatError
 from packaging_kit.fragments.explode import ModuleWatch
-from packaging_kit.limits import MAX_LITERAL_IN_MEMORY, MAX_PROBLEMS
-from packaging_kit.wasm.scanner import MAX_SECTIONS, SectionScanner
+from packaging_kit.limits import MAX_LITERAL_IN_MEMORY, MAX_PROBLEMS, MAX_SECTIONS
+from packaging_kit.wasm.scanner import SectionScanner
 from packaging_kit.wasm.sections import Section, SectionId
 
 C = TypeVar("C", bound=Chunk)

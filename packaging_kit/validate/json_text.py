@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from packaging_kit.document import Excess, find_excess
-from packaging_kit.limits import MAX_JSON_INTEGER, MAX_MANIFEST_SIZE
+from packaging_kit.limits import MAX_JSON_INTEGER, MAX_JSON_OBJECTS, MAX_MANIFEST_SIZE
 
 BYTE_ORDER_MARK: Final = "\ufeff"
 _SPACE = re.compile(r"[ \t\n\r]*+")
-_MOST_OBJECTS: Final = 200_000  # one of a single member takes 200 bytes; 10,000 descriptors have 40,000 of them
 _MOST_OF_A_NAME: Final = 200  # characters that a path shows of it
 _MOST_DIGITS: Final = 100  # of an integer that is worked out: int() of a million digits takes minutes
 _BEYOND: Final = 10**_MOST_DIGITS
@@ -156,7 +155,9 @@ def _skip_space(text: str, position: int) -> int:
 
 def _find_objects(raw: bytes) -> Excess | None:
     """What of objects is more than is parsed here; braces in texts count, of which nobody writes as many."""
-    return Excess(f"the document has more than {_MOST_OBJECTS} objects") if raw.count(b"{") > _MOST_OBJECTS else None
+    return (
+        Excess(f"the document has more than {MAX_JSON_OBJECTS} objects") if raw.count(b"{") > MAX_JSON_OBJECTS else None
+    )
 
 
 class _Reader:

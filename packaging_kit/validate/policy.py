@@ -11,9 +11,19 @@ from typing import Any, Final
 
 from packaging_kit.errors import RequestError
 from packaging_kit.limits import GIB, KIB, MIB
+from packaging_kit.oci.wasm_config import is_created
 from packaging_kit.validate.problem import Level
 from packaging_kit.validate.rule import Finding
 from packaging_kit.validate.shapes import shape_findings
+
+_ALWAYS_ERRORS: Final = frozenset(
+    (
+        *("engine-missing", "engine-timeout", "engine-failed"),
+        *("not-found", "digest-mismatch", "size-mismatch", "fragment-missing"),
+        *("document-invalid", "document-too-large", "document-type-unknown"),
+    )
+)
+"""Codes of what could not be looked at."""
 
 MAX_POLICY_SIZE: Final = 1 * MIB
 _UNITS: Final = {"B": 1, "KiB": KIB, "MiB": MIB, "GiB": GIB}
@@ -81,13 +91,19 @@ class Policy:
             document = tomllib.loads(text)
         except (ValueError, RecursionError) as exc:  # `TOMLDecodeError` is one, and so is a number of 5,000 digits
             raise _invalid(f"the policy is not TOML: {str(exc)[:200]}") from exc
+        levels = document.get("levels", {})
+        unknown = sorted(set(levels) - set(codes)) if codes and isinstance(levels, dict) else []
+        if unknown:
+            raise _invalid(f"there is no rule `{unknown[0][:100]}`")
         finding = next(chain(shape_findings("policy", document), _fractions(document)), None)
         if finding is not None:
             raise _invalid(_message(finding))
-        levels = document.get("levels", {})
-        unknown = sorted(set(levels) - set(codes)) if codes else []
-        if unknown:
-            raise _invalid(f"there is no rule `{unknown[0][:100]}`")
+        for code in sorted(_ALWAYS_ERRORS & levels.keys()):
+            if levels[code] != Level.ERROR.value:
+                raise _invalid(f"`{code}` is always an error: what was not looked at is never clean")
+        for time in document.get("reproducible", {}).get("created", ()):
+            if not is_created(time):
+                raise _invalid(f"`{time[:100]}` is not an RFC 3339 time")
         sizes = document.get("size", {})
         return cls(
             max_whole_size=_size(sizes, "whole"),

@@ -17,7 +17,7 @@ from packaging_kit.document import parse_json
 from packaging_kit.errors import SkeletonError
 from packaging_kit.fragments.plan import Plan, check_modules, fragment_size, make_plan
 from packaging_kit.fragments.reassemble import iter_whole
-from packaging_kit.limits import MAX_LITERAL_IN_MEMORY, MIB
+from packaging_kit.limits import MAX_CHECKED_SPANS, MAX_LITERAL_IN_MEMORY, MIB
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.index import Index, parse_index
 from packaging_kit.oci.manifest import Manifest, describe_manifest, parse_manifest
@@ -28,15 +28,17 @@ from packaging_kit.validate.context import Context, RestoredWhole
 from packaging_kit.validate.framing import FewSections, LimitedScratch
 from packaging_kit.validate.problem import Where
 from packaging_kit.validate.rules.failure_rules import failures
-from packaging_kit.validate.rules.split_rules import (
+from packaging_kit.validate.rules.split_index_rules import (
     INDEX_RULES,
     REWRITTEN_INDEX_RULES,
+    SPLIT_INDEX_RULES,
+    IndexSubject,
+)
+from packaging_kit.validate.rules.split_rules import (
     SKELETON_ARTIFACT_RULES,
     SKELETON_RULES,
-    SPLIT_INDEX_RULES,
     SPLIT_RULES,
     STORED_WHOLE_RULES,
-    IndexSubject,
     SkeletonSubject,
     SplitSubject,
     StoredWholeSubject,
@@ -46,7 +48,6 @@ from packaging_kit.validate.values import DocumentValue
 
 _MOST_OF_SKELETONS: Final = MAX_LITERAL_IN_MEMORY // 2  # they are in memory once more when the whole is read
 _SURELY_READ: Final = 256 * MIB
-_MOST_SPANS: Final = 1 << 15  # each takes as long as 100 kB of a large one
 _MOST_TIMES: Final = 16  # what a whole may be of its modules: compositions of many that are alike come to three
 
 
@@ -71,6 +72,7 @@ def _check_skeleton_artifact(context: Context, raw: bytes, part: Where) -> Resto
     artifact = parse_checked(context, raw, parse_manifest, part)
     if artifact is None or not context.apply(SKELETON_ARTIFACT_RULES, artifact.value, part):
         return None
+    context.read_document(artifact.value.config, part)
     whole = _read_whole(context, artifact.value)
     if whole is None:
         return None
@@ -84,7 +86,13 @@ def _check_skeleton_artifact(context: Context, raw: bytes, part: Where) -> Resto
     _check_whole_manifest(context, whole, facts)
     # Another algorithm than sha256 was checked while the whole was read.
     actual = facts.whole if whole.layer.digest.algorithm == "sha256" else whole.layer
-    split = SplitSubject(layer=whole.layer, whole=actual, root=root, actual_root=facts.root)
+    split = SplitSubject(
+        layer=whole.layer,
+        whole=actual,
+        root=root,
+        actual_root=facts.root,
+        is_needless=facts.exploded is None or not facts.exploded.fragments,
+    )
     if context.apply(SPLIT_RULES, split, part) and facts.exploded is not None and plan is not None:
         with context.telling(part):
             has_subject = artifact.value.subject is not None
@@ -112,7 +120,12 @@ def check_split_index(context: Context, raw: bytes) -> None:
     with context.telling(part):
         whole = restored.whole.descriptor if index.value.subject is not None else None
         expected = make_split_index(describe_manifest(restored.artifact), fragments, whole)
-        subject = IndexSubject(actual=index, expected=expected, whole=restored.whole.manifest)
+        subject = IndexSubject(
+            actual=index,
+            expected=expected,
+            whole=restored.whole.manifest,
+            skeletons=restored.artifact.value,
+        )
         context.apply(REWRITTEN_INDEX_RULES if is_rewritten else INDEX_RULES, subject, part)
     named = {entry.digest for entry in index.value.manifests}
     for fragment in fragments:
@@ -214,8 +227,8 @@ def _check_amount(plan: Plan) -> None:
     Raises:
         SkeletonError: `skeleton-too-large`.
     """
-    if plan.span_count > _MOST_SPANS:
-        message = f"the whole has more than {_MOST_SPANS} spans"
+    if plan.span_count > MAX_CHECKED_SPANS:
+        message = f"the whole has more than {MAX_CHECKED_SPANS} spans"
         raise SkeletonError("skeleton-too-large", message, digest=plan.root.value)
     stored = sum(plan.module_sizes.values())
     if plan.size > max(_SURELY_READ, _MOST_TIMES * stored):

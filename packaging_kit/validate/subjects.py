@@ -29,7 +29,7 @@ class ConfigSubject:
 
     Attributes:
         config: its members.
-        layers: digests that the manifest names, in order; `None` where one of them is none.
+        layers: digests that the manifest names, in order; `None` where it has not one layer with a digest.
         facts: of its one layer; `None` where there is none that could be read.
     """
 

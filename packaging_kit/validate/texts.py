@@ -15,6 +15,7 @@ from packaging_kit.validate.rules.annotation_rules import ANNOTATION_RULES
 from packaging_kit.validate.rules.descriptor_rules import DESCRIPTOR_RULES
 from packaging_kit.validate.rules.document_rules import DOCUMENT_RULES
 from packaging_kit.validate.rules.json_rules import JSON_RULES
+from packaging_kit.validate.rules.policy_rules import NAMED_RULES, NamedSubject
 from packaging_kit.validate.values import DocumentValue
 
 T = TypeVar("T")
@@ -27,24 +28,29 @@ def check_object(context: Context, raw: bytes, part: Where) -> dict[str, Any] | 
     return text.value if isinstance(text.value, dict) else None
 
 
-def check_document(context: Context, raw: bytes, media_type: str, part: Where) -> DocumentValue | None:
+def check_document(
+    context: Context, raw: bytes, media_type: str, part: Where, tag: str | None = None
+) -> DocumentValue | None:
     """Hold the rules on every OCI document against a manifest or index.
 
     Returns:
         Its members; `None` where it is nothing that could be looked into further.
     """
     before = context.findings.errors
-    document = _check_document(context, raw, media_type, part)
+    document = _check_document(context, raw, media_type, part, tag)
     if context.findings.errors > before and part.digest is not None:
         context.broken.add(part.digest)
     return document
 
 
-def _check_document(context: Context, raw: bytes, media_type: str, part: Where) -> DocumentValue | None:
+def _check_document(
+    context: Context, raw: bytes, media_type: str, part: Where, tag: str | None
+) -> DocumentValue | None:
     value = check_object(context, raw, part)
     if value is None:
         return None
     document = DocumentValue(media_type=media_type, value=value)
+    context.apply(NAMED_RULES, NamedSubject(policy=context.policy, size=len(raw), tag=tag), part)
     context.apply(DOCUMENT_RULES, document, part)
     context.apply(ANNOTATION_RULES, document.annotations(), part)
     entries = document.value.get(document.entries_name)

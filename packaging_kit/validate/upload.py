@@ -26,13 +26,15 @@ from packaging_kit.validate.json_text import JsonText
 from packaging_kit.validate.policy import Policy
 from packaging_kit.validate.problem import Where
 from packaging_kit.validate.report import Profile, Report
+from packaging_kit.validate.rules.descriptor_rules import DESCRIPTOR_RULES
 from packaging_kit.validate.rules.failure_rules import failures
 from packaging_kit.validate.rules.index_rules import ANY_TYPE_RULES, CONTENT_RULES, TYPE_RULES
 from packaging_kit.validate.rules.metadata_rules import METADATA_RULES, MetadataSubject
 from packaging_kit.validate.rules.policy_rules import POLICY_RULES, PolicySubject
+from packaging_kit.validate.rules.split_rules import REFERRER_RULES, ReferrerSubject
 from packaging_kit.validate.splits import check_skeleton_artifact, check_split_index
 from packaging_kit.validate.texts import check_document
-from packaging_kit.validate.values import Annotations, DocumentValue
+from packaging_kit.validate.values import Annotations, DescriptorValue, DocumentValue
 
 MakeScratch = Callable[[], Scratch]
 
@@ -49,6 +51,7 @@ def validate_upload(
     engine: Engine | None = None,
     tag: str | None = None,
     referrers: Sequence[Descriptor] = (),
+    entry: Descriptor | None = None,
     make_scratch: MakeScratch | None = None,
     subject: str = "",
 ) -> Report:
@@ -63,6 +66,7 @@ def validate_upload(
         engine: judges deep validity; without one that is not looked at, and the report says so.
         tag: under which it is to stand.
         referrers: what refers to it and is there already; our own split is checked with it.
+        entry: that names it in an `index.json`.
         make_scratch: working space for a component's bytes outside of modules; by default at most 32 MiB in memory.
         subject: what the report calls it.
 
@@ -71,15 +75,18 @@ def validate_upload(
     """
     context = _context(blob_source, policy, profile, engine, tag=tag, make_scratch=make_scratch)
     identity = context.identify()
-    is_split = any(entry.artifact_type in (SKELETON_ARTIFACT, SPLIT_INDEX) for entry in referrers)
+    digest = Digest.of(manifest)
+    if entry is not None:
+        _check_entry(context, entry)
+    is_split = any(_is_ours(context, referrer, digest) for referrer in referrers)
     _check_top(context, manifest, media_type, is_split=is_split)
-    for entry in referrers:
-        _check_referrer(context, entry)
+    for referrer in referrers:
+        _check_referrer(context, referrer, digest)
     return Report(
         subject=subject,
         profile=profile,
         media_type=media_type,
-        digest=Digest.of(manifest),
+        digest=digest,
         engine=identity,
         binaries=tuple(context.binaries),
         problems=tuple(context.findings.problems),
@@ -176,7 +183,7 @@ def _check_top(context: Context, raw: bytes, media_type: str, *, is_split: bool)
     part = Where(part=_part_of(media_type), digest=Digest.of(raw))
     if not context.apply(ANY_TYPE_RULES, media_type, part):
         return
-    document = check_document(context, raw, media_type, part)
+    document = check_document(context, raw, media_type, part, context.tag)
     context.seen.add(Digest.of(raw))
     if document is None:
         return
@@ -199,30 +206,45 @@ def _check_top(context: Context, raw: bytes, media_type: str, *, is_split: bool)
 
 
 def _check_index(context: Context, index: DocumentValue, depth: int) -> int:
-    """Check what is in an index that is not ours; how many Wasm artifacts there are."""
+    """Check what is in an index that is not ours; how many Wasm artifacts and splits there are."""
     count = 0
     for entry in index.entries():
         descriptor = entry.parsed()
-        if descriptor is None or descriptor.media_type not in DOCUMENTS or descriptor.digest in context.seen:
+        key = None if descriptor is None else (descriptor.blob, descriptor.media_type)
+        if descriptor is None or key in context.entries:
             continue
-        context.seen.add(descriptor.digest)
-        part = Where(part="manifest", digest=descriptor.digest)
+        context.entries.add((descriptor.blob, descriptor.media_type))
+        part = Where(part=_part_of(descriptor.media_type), digest=descriptor.digest)
+        if descriptor.media_type not in DOCUMENTS:
+            context.check_presence(descriptor, part)
+            continue
         raw = context.read_document(descriptor, part)
         document = None if raw is None else check_document(context, raw, descriptor.media_type, part)
-        if raw is None or document is None:
-            continue
-        if document.is_index:
-            if depth >= MAX_INDEX_DEPTH:
-                with context.telling(part):
-                    raise DocumentError("document-invalid", f"indexes nest deeper than {MAX_INDEX_DEPTH} levels")
-            else:
-                count += _check_index(context, document, depth + 1)
-        elif is_wasm_artifact(document):
-            count += 1
-            check_wasm_manifest(context, WasmManifest(document=document, raw=raw, digest=descriptor.digest))
-        else:
-            _check_content(context, document, part)
+        if raw is not None and document is not None:
+            count += _check_entry_document(context, document, raw, part, depth)
     return count
+
+
+def _check_entry_document(context: Context, document: DocumentValue, raw: bytes, part: Where, depth: int) -> int:
+    digest = Digest.of(raw)
+    context.seen.add(digest)
+    if document.is_index and _is_split_index(context, document):
+        check_split_index(context, raw)
+        return 1
+    if document.is_index:
+        if depth < MAX_INDEX_DEPTH:
+            return _check_index(context, document, depth + 1)
+        with context.telling(part):
+            raise DocumentError("document-invalid", f"indexes nest deeper than {MAX_INDEX_DEPTH} levels")
+        return 0
+    if document.text("artifactType") == SKELETON_ARTIFACT:
+        check_skeleton_artifact(context, raw)
+        return 1
+    if is_wasm_artifact(document):
+        check_wasm_manifest(context, WasmManifest(document=document, raw=raw, digest=digest))
+        return 1
+    _check_content(context, document, part)
+    return 0
 
 
 def _check_content(context: Context, document: DocumentValue, part: Where) -> None:
@@ -246,17 +268,34 @@ def _is_split_index(context: Context, index: DocumentValue) -> bool:
     return is_ours and value is not None and "subject" not in value
 
 
-def _check_referrer(context: Context, entry: Descriptor) -> None:
-    """Check our own split where it refers to what is validated."""
-    if entry.artifact_type not in (SKELETON_ARTIFACT, SPLIT_INDEX) or entry.digest in context.seen:
+def _check_entry(context: Context, entry: Descriptor) -> None:
+    """Check the descriptor in an `index.json`, whose annotations are the layout's."""
+    part = Where(part="entry of index.json", digest=entry.digest)
+    context.apply(DESCRIPTOR_RULES, DescriptorValue("", entry.to_json()), part)
+
+
+def _is_ours(context: Context, referrer: Descriptor, subject: Digest) -> bool:
+    """Whether a referrer is, by its own bytes, our split of this subject."""
+    if referrer.artifact_type not in (SKELETON_ARTIFACT, SPLIT_INDEX):
+        return False
+    raw = context.peek_document(referrer)
+    value = None if raw is None else JsonText.parse(raw).value
+    named = value.get("subject") if isinstance(value, dict) else None
+    return isinstance(named, dict) and named.get("digest") == subject.value
+
+
+def _check_referrer(context: Context, referrer: Descriptor, subject: Digest) -> None:
+    """Check our own split that refers to what is validated."""
+    if referrer.artifact_type not in (SKELETON_ARTIFACT, SPLIT_INDEX):
         return
-    is_index = entry.artifact_type == SPLIT_INDEX
-    part = Where(part="split index" if is_index else "skeleton artifact", digest=entry.digest)
-    raw = context.read_document(entry, part)
+    is_index = referrer.artifact_type == SPLIT_INDEX
+    part = Where(part="split index" if is_index else "skeleton artifact", digest=referrer.digest)
+    raw = context.read_document(referrer, part)
     if raw is None:
         return
-    context.seen.add(entry.digest)
+    context.apply(REFERRER_RULES, ReferrerSubject(_is_ours(context, referrer, subject), subject), part)
+    context.seen.add(referrer.digest)
     if not is_index:
         check_skeleton_artifact(context, raw)
-    elif check_document(context, raw, entry.media_type, part) is not None:
+    elif check_document(context, raw, referrer.media_type, part) is not None:
         check_split_index(context, raw)

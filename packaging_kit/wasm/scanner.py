@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from packaging_kit.errors import WasmFormatError
+from packaging_kit.limits import MAX_SECTIONS
 from packaging_kit.wasm.leb128 import MAX_WIDTH, decode_u32
 from packaging_kit.wasm.preamble import PREAMBLE_SIZE
 from packaging_kit.wasm.sections import runs_past_end
@@ -14,9 +15,6 @@ _HEAD: Final = 32
 """Bytes of a section's contents that are at hand when it is asked whether they are wanted."""
 
 _LOOKAHEAD: Final = 1 + MAX_WIDTH + _HEAD
-
-MAX_SECTIONS: Final = 1 << 18
-"""Sections that are walked: millions of two bytes each take seconds, and real binaries have a few thousand at most."""
 
 Choose = Callable[[int, bytes], str | None]
 """Section id and the first bytes of its contents: the name under which the contents are kept; `None` for not."""

@@ -27,6 +27,7 @@ CAMPAIGNS: Final = (
     "requests",
     "chance",
     "agreement",
+    "validation",
 )
 """The modules beside this one; each has a function `run`."""
 SEED: Final = 20261121

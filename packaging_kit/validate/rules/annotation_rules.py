@@ -8,9 +8,8 @@ from typing import Final
 
 from packaging_kit.artifact.annotations import has_scheme
 from packaging_kit.artifact.licenses import is_license_expression
-from packaging_kit.errors import RequestError
 from packaging_kit.oci.media_types import IMAGE_ANNOTATION
-from packaging_kit.oci.wasm_config import check_created
+from packaging_kit.oci.wasm_config import is_created
 from packaging_kit.validate.problem import Level
 from packaging_kit.validate.rule import Finding, Rule, rule
 from packaging_kit.validate.values import Annotations
@@ -106,15 +105,6 @@ def url_invalid(annotations: Annotations) -> Iterator[Finding]:
 def is_licenses(text: str) -> bool:
     """Whether `text` is a license expression; one that nobody could read is none."""
     return len(text) <= _MOST_OF_LICENSES and is_license_expression(text)
-
-
-def is_created(text: str) -> bool:
-    """Whether `text` is an RFC 3339 date and time."""
-    try:
-        check_created(text)
-    except RequestError:
-        return False
-    return True
 
 
 ANNOTATION_RULES: Final[tuple[Rule[Annotations], ...]] = (

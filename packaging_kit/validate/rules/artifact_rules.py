@@ -86,12 +86,13 @@ def media_types_older(artifact: ArtifactSubject) -> Iterator[Finding]:
 
 @rule(
     "layer-title-unsafe",
-    what="a layer title that is no safe file name on Linux, macOS and Windows",
+    what="a title of a layer or config that is no safe file name on Linux, macOS and Windows",
     why="clients write the layer under its title (image-spec, annotations.md; CVE-2021-21272 was a title with `..`)",
     example='{"annotations":{"org.opencontainers.image.title":"../app.wasm"}}',
 )
 def layer_title_unsafe(artifact: ArtifactSubject) -> Iterator[Finding]:
-    for layer in artifact.manifest.entries():
+    config = artifact.manifest.descriptor("config")
+    for layer in (*([] if config is None else [config]), *artifact.manifest.entries()):
         annotations = layer.value.get("annotations")
         title = annotations.get(TITLE) if isinstance(annotations, dict) else None
         if isinstance(title, str) and (reason := why_no_file_name(title)) is not None:

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from packaging_kit.oci.wasm_config import is_created
 from packaging_kit.validate.problem import Level
 from packaging_kit.validate.rule import Finding, Rule, rule
-from packaging_kit.validate.rules.annotation_rules import is_created
+from packaging_kit.validate.rules.name_rules import config_name_case
 from packaging_kit.validate.shapes import shape_findings
 from packaging_kit.validate.subjects import ConfigSubject
 from packaging_kit.wasm.interface import ComponentInterface, is_world_name
@@ -163,9 +164,10 @@ def names_order(config: ConfigSubject) -> Iterator[Finding]:
 @rule(
     "config-names-unread",
     what="a component whose imports or exports are in a form that can't be read, so nothing was compared",
-    why="newer tools write forms that this version does not know (Binary.md, Import and Export Definitions)",
+    why="what was not compared must not pass for true; newer tools write forms that this version does not know "
+    "(Binary.md, Import and Export Definitions)",
     example="an import section with an unknown form of name",
-    level=Level.NOTE,
+    hint="a policy may make it a note, for packers that are trusted",
 )
 def names_unread(config: ConfigSubject) -> Iterator[Finding]:
     facts = config.facts
@@ -217,6 +219,7 @@ def _names(config: ConfigSubject) -> Iterator[tuple[str, tuple[str, ...], tuple[
 
 CONFIG_RULES: Final[tuple[Rule[ConfigSubject], ...]] = (
     schema,
+    config_name_case,
     created,
     architecture,
     os,

@@ -13,6 +13,7 @@ from packaging_kit.digest import ALGORITHMS, Digest
 from packaging_kit.oci.media_types import EMPTY
 from packaging_kit.validate.json_text import is_odd_number
 from packaging_kit.validate.rule import Finding, Rule, rule
+from packaging_kit.validate.rules.name_rules import descriptor_name_case
 from packaging_kit.validate.values import DescriptorValue
 
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
@@ -189,6 +190,7 @@ def _decode(data: str) -> bytes | None:
 
 
 DESCRIPTOR_RULES: Final[tuple[Rule[DescriptorValue], ...]] = (
+    descriptor_name_case,
     media_type_form,
     digest_form,
     digest_algorithm,

@@ -11,6 +11,7 @@ from packaging_kit.oci.media_types import EMPTY
 from packaging_kit.validate.problem import Level
 from packaging_kit.validate.rule import Finding, Rule, rule
 from packaging_kit.validate.rules.descriptor_rules import is_media_type
+from packaging_kit.validate.rules.name_rules import name_case
 from packaging_kit.validate.shapes import document_findings
 from packaging_kit.validate.values import DocumentValue
 
@@ -118,6 +119,7 @@ def too_many_entries(document: DocumentValue) -> Iterator[Finding]:
 
 DOCUMENT_RULES: Final[tuple[Rule[DocumentValue], ...]] = (
     kinds_mixed,
+    name_case,
     schema,
     media_type_mismatch,
     media_type_absent,

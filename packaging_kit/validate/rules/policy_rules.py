@@ -29,8 +29,6 @@ class PolicySubject:
         annotations: of the manifest; those of the binary, where there is no manifest.
         facts: of the binary.
         created: of the config; `None` where there is none.
-        manifest_size: in bytes; `None` where there is none.
-        tag: under which it is to stand; `None` where that is not known.
         is_split: the split stands beside it; `None` where that is not known.
     """
 
@@ -38,8 +36,6 @@ class PolicySubject:
     annotations: Annotations
     facts: BinaryFacts
     created: str | None = None
-    manifest_size: int | None = None
-    tag: str | None = None
     is_split: bool | None = None
 
 
@@ -57,8 +53,26 @@ def size(subject: PolicySubject) -> Iterator[Finding]:
         yield from _above("a core module", module.size, policy.max_module_size, module.contents)
     if policy.max_modules is not None and len(modules) > policy.max_modules:
         yield Finding("", f"the component has {len(modules)} core modules, and the policy takes {policy.max_modules}")
-    if subject.manifest_size is not None:
-        yield from _above("the manifest", subject.manifest_size, policy.max_manifest_size, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedSubject:
+    """A manifest or index, and the name that it is to have.
+
+    Attributes:
+        policy: what it is held against.
+        size: of the document, in bytes.
+        tag: `None` where that is not known, or it is inside of another.
+    """
+
+    policy: Policy
+    size: int
+    tag: str | None = None
+
+
+@rule("policy-size", what=size.what, why=size.why, example='`[size] manifest = "1 KiB"`, and a manifest of 2 KiB')
+def document_size(subject: NamedSubject) -> Iterator[Finding]:
+    yield from _above("the document", subject.size, subject.policy.max_manifest_size, None)
 
 
 @rule(
@@ -128,7 +142,7 @@ def license_(subject: PolicySubject) -> Iterator[Finding]:
     why=f"{_POLICY}, `[tags]`; Semantic Versioning 2.0.0, with `_` for the `+` that a tag can't hold",
     example="`[tags] semantic = true`, and the tag `latest`",
 )
-def tag(subject: PolicySubject) -> Iterator[Finding]:
+def tag(subject: NamedSubject) -> Iterator[Finding]:
     is_asked = subject.policy.semantic_tags and subject.tag is not None
     if is_asked and not re.fullmatch(SEMANTIC_VERSION, (subject.tag or "").replace("_", "+", 1)):
         yield Finding("", f"the tag `{subject.tag}` is no semantic version")
@@ -170,9 +184,9 @@ POLICY_RULES: Final[tuple[Rule[PolicySubject], ...]] = (
     import_denied,
     imports_unread,
     license_,
-    tag,
     created,
     split,
 )
+NAMED_RULES: Final[tuple[Rule[NamedSubject], ...]] = (document_size, tag)
 FRAGMENT_POLICY_RULES: Final[tuple[Rule[PolicySubject], ...]] = (size,)
 """Those on a module's fragment artifact: a component's modules import from each other."""

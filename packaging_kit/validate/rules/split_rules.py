@@ -10,10 +10,8 @@ from packaging_kit.blobs import Blob
 from packaging_kit.digest import Digest
 from packaging_kit.document import Document
 from packaging_kit.oci.descriptor import Descriptor
-from packaging_kit.oci.index import Index
-from packaging_kit.oci.manifest import Manifest
+from packaging_kit.oci.manifest import Manifest, describe_manifest
 from packaging_kit.oci.media_types import SKELETON, SKELETON_ARTIFACT, WHOLE_CONFIG, WHOLE_MANIFEST
-from packaging_kit.validate.problem import Level
 from packaging_kit.validate.rule import Finding, Rule, rule
 
 _FORMAT: Final = "docs/format.md, Forms"
@@ -41,12 +39,14 @@ class SplitSubject:
         whole: what the bytes of the whole turned out to be, under the digest's algorithm.
         root: that the skeleton artifact names.
         actual_root: of the whole.
+        is_needless: the whole has nothing to split out.
     """
 
     layer: Blob
     whole: Blob
     root: Digest
     actual_root: Digest
+    is_needless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +55,6 @@ class SkeletonSubject:
 
     actual: Document[Manifest]
     expected: Document[Manifest]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexSubject:
-    """A split index.
-
-    Attributes:
-        actual: as it is.
-        expected: what packing its component gives, with a subject where it has one.
-        whole: the manifest that its skeleton artifact restores.
-    """
-
-    actual: Document[Index]
-    expected: Document[Index]
-    whole: Document[Manifest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,35 +83,42 @@ def incomplete(artifact: Manifest) -> Iterator[Finding]:
 
 
 @rule(
-    "split-index-incomplete",
-    what="a split index that names no skeleton artifact first",
-    why=f"{_FORMAT}: a puller begins with it",
-    example='{"artifactType":"application/vnd.packaging-kit.component.split.v0","manifests":[]}',
-)
-def index_incomplete(index: Index) -> Iterator[Finding]:
-    first = index.manifests[0] if index.manifests else None
-    if first is None or first.artifact_type != SKELETON_ARTIFACT:
-        yield Finding("manifests", "its first entry is not the skeleton artifact")
-
-
-@rule(
     "split-subject",
     what="a subject that is not the manifest of the whole that is stored in the split",
     why=f"{_FORMAT}: who finds the split from the whole artifact would get another component",
     example='{"subject":{…}}, of another manifest',
 )
 def subject(stored: StoredWholeSubject) -> Iterator[Finding]:
-    yield from _subject_findings(stored.artifact.subject, stored.whole)
+    yield from subject_findings(stored.artifact.subject, stored.whole)
 
 
-@rule("split-subject", what=subject.what, why=subject.why, example=subject.example)
-def index_subject(index: IndexSubject) -> Iterator[Finding]:
-    yield from _subject_findings(index.actual.value.subject, index.whole)
+@dataclass(frozen=True, slots=True)
+class ReferrerSubject:
+    """A split that was handed over as a referrer.
+
+    Attributes:
+        is_ours: it refers to what is validated.
+        subject: digest of that.
+    """
+
+    is_ours: bool
+    subject: Digest
 
 
-def _subject_findings(named: Descriptor | None, whole: Document[Manifest]) -> Iterator[Finding]:
-    if named is not None and named.blob != Blob(whole.digest, whole.size):
+@rule("split-subject", what=subject.what, why=subject.why, example="a referrer of another manifest")
+def referrer_subject(referrer: ReferrerSubject) -> Iterator[Finding]:
+    if not referrer.is_ours:
+        yield Finding("subject", f"it does not refer to {referrer.subject}")
+
+
+def subject_findings(named: Descriptor | None, whole: Document[Manifest]) -> Iterator[Finding]:
+    """What is wrong with a subject, which may be absent."""
+    if named is None or named == describe_manifest(whole):
+        return
+    if named.blob != Blob(whole.digest, whole.size):
         yield Finding("subject", f"it names {named.digest}, and the manifest of the whole is {whole.digest}")
+    else:
+        yield Finding("subject", "it says more of the manifest of the whole than its digest, media type and size")
 
 
 @rule(
@@ -167,6 +159,17 @@ def root_mismatch(split: SplitSubject) -> Iterator[Finding]:
 
 
 @rule(
+    "split-needless",
+    what="a split of what has nothing to split out: a core module, or a component without a module of 4 KiB",
+    why=f"{_FORMAT}: every form of it is the whole artifact alone",
+    example="a skeleton artifact of a core module",
+)
+def needless(split: SplitSubject) -> Iterator[Finding]:
+    if split.is_needless:
+        yield Finding("", "the whole has nothing to split out, and no split is written of it")
+
+
+@rule(
     "split-layers",
     what="layers that are not the skeletons as first met, then config and manifest of the whole",
     why=f"{_FORMAT}: the same component gives the same artifact, whoever packs it",
@@ -188,35 +191,6 @@ def config(skeletons: SkeletonSubject) -> Iterator[Finding]:
 
 
 @rule(
-    "split-fragment-artifacts",
-    what="entries that are not the skeleton artifact, then the fragment artifacts of all modules as first met",
-    why=f"{_FORMAT}: the same module gives the same manifest whoever packs it, and is stored once",
-    example="a split index that leaves out a module",
-)
-def fragment_artifacts(index: IndexSubject) -> Iterator[Finding]:
-    actual = [entry.digest for entry in index.actual.value.manifests[1:]]
-    expected = [entry.digest for entry in index.expected.value.manifests[1:]]
-    for number, (found, wanted) in enumerate(zip(actual, expected, strict=False), 1):
-        if found != wanted:
-            yield Finding(f"manifests[{number}]", f"it names {found}, and the module's fragment artifact is {wanted}")
-    if len(actual) != len(expected):
-        yield Finding("manifests", f"it names {len(actual)} fragment artifacts, and there are {len(expected)}")
-
-
-@rule(
-    "split-entry-fields",
-    what="an entry of a split index that says something else of its manifest than packing does",
-    why=f"{_FORMAT}: types are derived as the image spec has it, and no runtime may pick a fragment to run it",
-    example='{"platform":{"architecture":"wasm","os":"wasip1"}}, of a fragment',
-)
-def entry_fields(index: IndexSubject) -> Iterator[Finding]:
-    pairs = zip(index.actual.value.manifests, index.expected.value.manifests, strict=False)
-    for number, (found, wanted) in enumerate(pairs):
-        if found.digest == wanted.digest and found != wanted:
-            yield Finding(f"manifests[{number}]", "it has not the size, types and platform that packing writes")
-
-
-@rule(
     "split-document-bytes",
     what="a document of the split that says the right things in other bytes, or more than those",
     why=f"{_FORMAT}: equal input gives equal digests, so a copy of a component is found to be there already",
@@ -227,32 +201,6 @@ def document_bytes(skeletons: SkeletonSubject) -> Iterator[Finding]:
     told = [(document.value.layers, document.value.config, document.value.subject) for document in (actual, expected)]
     if told[0] == told[1] and actual.raw != expected.raw:
         yield Finding("", "its bytes are not those that packing writes")
-
-
-@rule(
-    "split-document-bytes",
-    what=document_bytes.what,
-    why=document_bytes.why,
-    example=document_bytes.example,
-)
-def index_bytes(index: IndexSubject) -> Iterator[Finding]:
-    actual, expected = index.actual, index.expected
-    is_told = actual.value.manifests != expected.value.manifests or actual.value.subject != expected.value.subject
-    if not is_told and actual.raw != expected.raw:
-        yield Finding("", "its bytes are not those that packing writes")
-
-
-@rule(
-    "split-index-rewritten",
-    what="a split index that a tool wrote anew, without its type and those of its entries",
-    why=f"{_FORMAT}: `skopeo copy --all` leaves them out; it is read all the same, under another digest",
-    example="a split index without `artifactType` whose first manifest is a skeleton artifact",
-    level=Level.NOTE,
-    hint="`packaging-kit copy` keeps it as it is",
-)
-def index_rewritten(index: IndexSubject) -> Iterator[Finding]:
-    if index.actual.value.artifact_type is None:
-        yield Finding("artifactType", "it was written anew by a tool that leaves the types out")
 
 
 @rule(
@@ -276,16 +224,8 @@ def _differences(name: str, actual: Sequence[Descriptor], expected: Sequence[Des
 
 
 SKELETON_ARTIFACT_RULES: Final[tuple[Rule[Manifest], ...]] = (incomplete,)
-SPLIT_INDEX_RULES: Final[tuple[Rule[Index], ...]] = (index_incomplete,)
 STORED_WHOLE_RULES: Final[tuple[Rule[StoredWholeSubject], ...]] = (subject, stored_config)
-SPLIT_RULES: Final[tuple[Rule[SplitSubject], ...]] = (whole_mismatch, root_mismatch)
+SPLIT_RULES: Final[tuple[Rule[SplitSubject], ...]] = (whole_mismatch, needless, root_mismatch)
 SKELETON_RULES: Final[tuple[Rule[SkeletonSubject], ...]] = (layers, config, document_bytes)
-INDEX_RULES: Final[tuple[Rule[IndexSubject], ...]] = (
-    index_subject,
-    fragment_artifacts,
-    entry_fields,
-    index_bytes,
-)
-REWRITTEN_INDEX_RULES: Final[tuple[Rule[IndexSubject], ...]] = (index_subject, fragment_artifacts, index_rewritten)
-"""In place of those, where the types are gone."""
+REFERRER_RULES: Final[tuple[Rule[ReferrerSubject], ...]] = (referrer_subject,)
 FRAGMENT_RULES: Final[tuple[Rule[FragmentSubject], ...]] = (fragment_artifact,)

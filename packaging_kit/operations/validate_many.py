@@ -1,0 +1,194 @@
+"""`validate` of many inputs: every tag of a place, side by side in processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from packaging_kit.digest import Digest
+from packaging_kit.errors import PackagingKitError, UnavailableError
+from packaging_kit.oci.layout import lists_referrers
+from packaging_kit.oci.media_types import REF_NAME
+from packaging_kit.oci.repository import RepositorySource
+from packaging_kit.operations.inputs import Input
+from packaging_kit.operations.places import LayoutPlace, RegistryPlace, with_tag
+from packaging_kit.operations.settings import Settings
+from packaging_kit.operations.validate import (
+    Source,
+    ValidateOptions,
+    find_engine,
+    open_kept,
+    open_layout,
+    validate,
+)
+from packaging_kit.stores.indexed import IndexedStore
+from packaging_kit.transfer.progress import NO_PROGRESS, Progress
+from packaging_kit.validate.engine import Engine
+from packaging_kit.validate.outcome import Outcome
+
+_INTERRUPTED: Final = threading.Event()
+"""In a process of a pool: it was interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One input among many.
+
+    Attributes:
+        name: what its report calls it.
+        source: where it is; or why that could not be told.
+    """
+
+    name: str
+    source: Source | PackagingKitError
+
+
+def expand(name: str, source: Source, settings: Settings) -> tuple[Target, ...]:
+    """Every tagged thing of a repository, where the place names none; otherwise the source itself.
+
+    What lists referrers is passed over: it is looked at with what they refer to.
+
+    Args:
+        name: the source as it was given.
+    """
+    if isinstance(source, Input) or source.digest is not None:
+        return (Target(name, source),)
+    try:
+        with open_kept(source, settings) as store:
+            tagged = {} if source.tag is not None else store.tagged()
+            twins = tuple(_iter_twins(store, source.tag))
+    except PackagingKitError as exc:
+        return (Target(name, exc),)
+    tags = sorted(tag for tag, entry in tagged.items() if not lists_referrers(tag, entry))
+    named = [Target(str(place), place) for place in (with_tag(source, tag) for tag in tags)]
+    others = [replace(source, tag=None, digest=digest) for digest in twins if not isinstance(source, RegistryPlace)]
+    return (*(named or [Target(name, source)]), *(Target(str(place), place) for place in others))
+
+
+def _iter_twins(store: RepositorySource, tag: str | None) -> Iterator[Digest]:
+    """What an entry names under a tag that a later entry has too: of the two, other tools take the first."""
+    if not isinstance(store, IndexedStore):
+        return
+    last = store.tagged()
+    for entry in store.read_index().value.manifests:
+        own = entry.annotations.get(REF_NAME)
+        if own is not None and tag in (None, own) and last[own].digest != entry.digest:
+            yield entry.digest
+
+
+def validate_many(
+    targets: Sequence[Target],
+    options: ValidateOptions,
+    settings: Settings,
+    *,
+    processes: int | None = None,
+    progress: Progress = NO_PROGRESS,
+) -> Iterator[Outcome]:
+    """Validate many, each by itself, in their order; those on this machine in processes side by side.
+
+    Args:
+        processes: how many; by default as many as there are processors.
+
+    Raises:
+        RequestError: `engine-feature-unknown`, `engine-unknown`.
+    """
+    engine = find_engine(options)  # what is wrong with how it is asked for is no outcome of an input
+    sizes = [_size(target.source) for target in targets]
+    progress.start("validate", sum(sizes))
+    count = min(processes or os.cpu_count() or 1, len(targets))
+    if count > 1 and all(map(_is_shareable, targets)):
+        outcomes = _iter_in_processes(targets, options, settings, count)
+    else:
+        outcomes = (_attempt(target, options, settings, engine) for target in targets)
+    for outcome, size in zip(outcomes, sizes, strict=True):
+        progress.advance(size)
+        yield outcome
+
+
+def _is_shareable(target: Target) -> bool:
+    """Whether a process of its own may look at it: a stream is read once, an archive would be read by each of them
+    again, and a registry is waited for."""
+    source = target.source
+    return isinstance(source, LayoutPlace | PackagingKitError) or (isinstance(source, Input) and not source.is_stream)
+
+
+def _iter_in_processes(
+    targets: Sequence[Target], options: ValidateOptions, settings: Settings, count: int
+) -> Iterator[Outcome]:
+    # Imported when first needed: most validations are of one thing.
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    # A process that was forked while threads held locks may wait for them for ever.
+    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    context = multiprocessing.get_context(method)
+    is_done = False
+    with ProcessPoolExecutor(count, mp_context=context, initializer=_pass_over_interrupts) as pool:
+        try:
+            coming = [pool.submit(_attempt_interruptibly, target, options, settings) for target in targets]
+            for future, target in zip(coming, targets, strict=True):
+                yield _result(future.result, target)
+            is_done = True
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in () if is_done else multiprocessing.active_children():
+                if process.pid is not None:
+                    os.kill(process.pid, signal.SIGINT)  # or they would go on until their engines come to an end
+
+
+def _result(take: Callable[[], Outcome], target: Target) -> Outcome:
+    from concurrent.futures.process import BrokenProcessPool
+
+    try:
+        return take()
+    except BrokenProcessPool:
+        return _failed(target, UnavailableError("process-failed", "the process that looked at it came to an end"))
+
+
+def _attempt(target: Target, options: ValidateOptions, settings: Settings, engine: Engine | None = None) -> Outcome:
+    if isinstance(target.source, PackagingKitError):
+        return _failed(target, target.source)
+    try:
+        return Outcome(target.name, validate(target.source, options, settings, target.name, engine))
+    except PackagingKitError as exc:
+        return _failed(target, exc)
+
+
+def _failed(target: Target, error: PackagingKitError) -> Outcome:
+    error.subject = target.name
+    return Outcome(target.name, error)
+
+
+def _pass_over_interrupts() -> None:
+    """An interrupt is for the process that began it all; one that waits for work has nothing to end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _attempt_interruptibly(target: Target, options: ValidateOptions, settings: Settings) -> Outcome:
+    """In a process of a pool: an interrupt ends the engine that works for it, and what waits is not begun any more."""
+    if _INTERRUPTED.is_set():
+        raise KeyboardInterrupt
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return _attempt(target, options, settings)
+    except KeyboardInterrupt:
+        _INTERRUPTED.set()
+        raise
+    finally:
+        _pass_over_interrupts()
+
+
+def _size(source: Source | PackagingKitError) -> int:
+    """About how many bytes are to be looked at; only for a bar, so what can't be told counts as one."""
+    if not isinstance(source, LayoutPlace):
+        return 1
+    try:
+        store = open_layout(source.folder)
+        content = store.content_of(store.find(source.tag, source.digest))
+        return max(sum(entry.size for entry in content), 1)
+    except PackagingKitError:
+        return 1
