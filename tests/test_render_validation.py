@@ -9,7 +9,7 @@ from hypothesis import given
 
 from packaging_kit.blobs import Blob
 from packaging_kit.cli.render_validation import outcome_line, report_json, report_lines, summary_line
-from packaging_kit.validate.outcome import Outcome
+from packaging_kit.validate.outcome import Outcome, visible
 from packaging_kit.validate.problem import Problem, Where
 from packaging_kit.validate.report import CheckedBinary, Profile, Report
 from tests.schema_checks import validator
@@ -26,6 +26,9 @@ from tests.test_validate_sarif import (
     report,
     reports,
 )
+
+BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180f\u2800\u3164\ufe00\ufe0f\uffa0\U000e0100\U000e01ef"
+"""Characters that Python calls printable, most of them, and that show nothing."""
 
 BARE = Report(
     subject="",
@@ -135,6 +138,23 @@ def test_sentences_are_wrapped_at_80_columns() -> None:
 
     assert [max(map(len, found)) <= 80, len(found)] == [True, 8]
     assert all(line.startswith("    ") for line in found)
+
+
+@pytest.mark.parametrize("character", [*BLANK])
+def test_characters_that_show_nothing_are_escaped(character: str) -> None:
+    escaped = character.encode("unicode_escape").decode()
+    problem = Problem(code="a-b", where=Where(part="config"), message=f"`a{character}`")
+
+    assert f"    `a{escaped}`" in list(report_lines(report(problem)))
+    assert outcome_line(outcome(subject=f"a{character}")) == f"clean    a{escaped}  no problem found"
+    assert visible(f"a{character}") == f"a{escaped}"
+
+
+def test_characters_beside_those_that_show_nothing_are_shown() -> None:
+    subject = "a\u2801\u3163\ufe10 ü é 語"
+
+    assert outcome_line(outcome(subject=subject)) == f"clean    {subject}  no problem found"
+    assert visible(subject) == subject
 
 
 def test_very_long_text_is_cut() -> None:

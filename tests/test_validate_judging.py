@@ -9,10 +9,14 @@ import pytest
 
 from packaging_kit import ContentError, UnavailableError, WasmFormatError
 from packaging_kit.blobs import Chunk
+from packaging_kit.limits import MAX_PROBLEMS
+from packaging_kit.oci.media_types import IMAGE_INDEX, IMAGE_MANIFEST
 from packaging_kit.validate.binaries import BinaryFacts, OneBlob, StoredBinary, read_facts
 from packaging_kit.validate.engine import Binary, Defect, Engine, EngineIdentity
 from packaging_kit.validate.judging import Judged, read_and_judge
+from packaging_kit.validate.upload import validate_upload
 from packaging_kit.wasm.preamble import Kind
+from tests.bad_documents.builders import NOTHING, artifact, descriptor, index, raw_of, store, wasm_config
 from tests.conftest import FIXTURES
 
 RUST = (FIXTURES / "real" / "rust.wasm").read_bytes()
@@ -20,6 +24,16 @@ PIECE = 1000
 SECONDS = 20
 
 Work = Callable[[Binary], tuple[Defect, ...]]
+
+
+class Absent(Engine):
+    """An engine that says who it is, and gives no verdict."""
+
+    def identify(self) -> EngineIdentity:
+        return EngineIdentity(name="absent", version="1")
+
+    def find_defects(self, binary: Binary) -> tuple[Defect, ...]:
+        raise UnavailableError("engine-timeout", "it took too long")
 
 
 class Judge(Engine):
@@ -201,3 +215,13 @@ def test_interrupt_of_the_engine_ends_the_reader() -> None:
         read_and_judge(endless(), read, Judge(interrupt))
 
     assert len(read_pieces) < 1_000_000
+
+
+def test_verdict_that_is_missing_is_listed_though_there_are_too_many_problems() -> None:
+    elsewhere = [descriptor(urls=["a:"])] * 2 * MAX_PROBLEMS
+    raw = raw_of(index(*elsewhere, descriptor(artifact().raw, IMAGE_MANIFEST)))
+    source = store(artifact().raw, raw_of(wasm_config()), NOTHING)
+    report = validate_upload(raw, IMAGE_INDEX, source, engine=Absent())
+
+    assert [problem.code for problem in report.problems] == ["descriptor-urls"] * MAX_PROBLEMS + ["engine-timeout"]
+    assert report.unlisted == MAX_PROBLEMS

@@ -32,7 +32,8 @@ from packaging_kit.artifact.pack import Form
 from packaging_kit.engines.choice import EngineChoice
 from packaging_kit.fragments.explode import explode
 from packaging_kit.oci.reference import Reference
-from packaging_kit.operations.validate import Target, ValidateOptions, expand, validate, validate_many
+from packaging_kit.operations.validate import ValidateOptions, validate
+from packaging_kit.operations.validate_many import Target, expand, validate_many
 from packaging_kit.validate.outcome import Outcome
 from tests.conftest import FIXTURES
 from tests.registry import Registry

@@ -62,10 +62,20 @@ KEYS: Final[dict[str, tuple[str, str, Any]]] = {
     "licenses.allow": ('[licenses]\nallow = ["MIT"]', "allowed_licenses", ("MIT",)),
     "licenses.allow, none": ("[licenses]\nallow = []", "allowed_licenses", ()),
     "tags.semantic": ("[tags]\nsemantic = true", "semantic_tags", True),
-    "reproducible.created": ('[reproducible]\ncreated = ["a"]', "allowed_created", ("a",)),
+    "reproducible.created": (
+        '[reproducible]\ncreated = ["2026-01-01T00:00:00Z"]',
+        "allowed_created",
+        ("2026-01-01T00:00:00Z",),
+    ),
     "split.required": ("[split]\nrequired = true", "split_required", True),
     "levels": ('[levels]\nconfig-os = "note"', "levels", {"config-os": Level.NOTE}),
 }
+NEVER_LOOKED_AT: Final = (
+    *("engine-missing", "engine-timeout", "engine-failed"),
+    *("not-found", "digest-mismatch", "size-mismatch", "fragment-missing"),
+    *("document-invalid", "document-too-large", "document-type-unknown"),
+)
+"""Codes of what stands for something that was not looked at."""
 FIELDS: Final = tuple(Policy.__dataclass_fields__)
 
 
@@ -233,11 +243,44 @@ def test_keys_with_many_dots_are_taken_where_they_are_texts() -> None:
     assert len(Policy.parse(text).required_annotations) == 3
 
 
-@pytest.mark.parametrize("code", CODES)
-def test_every_rule_may_have_another_level(code: str) -> None:
+@pytest.mark.parametrize("code", [code for code in CODES if code not in NEVER_LOOKED_AT])
+def test_every_rule_on_what_was_looked_at_may_have_another_level(code: str) -> None:
     levels = Policy.parse(f'[levels]\n{code} = "note"', CODES).levels
 
     assert levels == {code: Level.NOTE}
+
+
+@pytest.mark.parametrize("codes", [CODES, ()])
+@pytest.mark.parametrize("code", NEVER_LOOKED_AT)
+def test_what_was_not_looked_at_is_never_a_note(code: str, codes: tuple[str, ...]) -> None:
+    message = refused(f'[levels]\n{code} = "note"', codes)
+
+    assert message == f"`{code}` is always an error: what was not looked at is never clean"
+
+
+@pytest.mark.parametrize("code", NEVER_LOOKED_AT)
+def test_what_was_not_looked_at_may_be_said_to_be_an_error(code: str) -> None:
+    assert Policy.parse(f'[levels]\n{code} = "error"', CODES).levels == {code: Level.ERROR}
+
+
+def test_level_of_a_rule_that_is_not_there_is_told_before_what_the_level_is() -> None:
+    message = refused('[levels]\nconfig-oss = "warning"\n"Config OS" = 1', CODES)
+
+    assert message == "there is no rule `Config OS`"
+
+
+@pytest.mark.parametrize("time", ["", "a", "2026-01-01", "2026-13-01T00:00:00Z", "2026-01-01T00:00:00"])
+def test_times_that_are_not_of_rfc_3339_are_refused(time: str) -> None:
+    message = refused(f'[reproducible]\ncreated = ["1970-01-01T00:00:00Z", "{time}"]')
+
+    assert f"`{time}`" in message or time == ""
+
+
+def test_times_have_fractions_and_offsets() -> None:
+    times = ("2026-01-01T00:00:00.5+01:00", "1970-01-01T00:00:00Z")
+    text = f"[reproducible]\ncreated = {list(times)}"
+
+    assert Policy.parse(text).allowed_created == times
 
 
 def test_levels_of_any_code_are_taken_where_no_rules_are_known() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from packaging_kit.artifact.pack import WholeArtifact
-from packaging_kit.blobs import Blob, BlobSource, Chunk, Scratch, check_blob, check_size
+from packaging_kit.blobs import Blob, BlobSource, Chunk, Scratch, check_blob, check_size, too_large
 from packaging_kit.digest import Digest, verified
 from packaging_kit.document import Document
 from packaging_kit.errors import DocumentError, PackagingKitError, WasmFormatError
@@ -47,6 +47,16 @@ class RestoredWhole:
     whole: WholeArtifact
     facts: BinaryFacts
     is_stored: bool
+
+
+def _at_most(chunks: Iterable[bytes], layer: Descriptor) -> Iterator[bytes]:
+    """The bytes of a layer, and not one more than it may have, whatever its source gives."""
+    taken = 0
+    for chunk in chunks:
+        taken += len(chunk)
+        if taken > layer.size:
+            raise too_large(layer.digest, layer.size, taken)
+        yield chunk
 
 
 class Telling:
@@ -192,7 +202,7 @@ class Context:
 
     def _read_stored(self, layer: Descriptor, part: Where, manifest: Digest | None) -> BinaryFacts:
         is_sha256 = layer.digest.algorithm == "sha256"
-        chunks: Iterable[bytes] = self.source.iter_blob_unverified(layer.digest)
+        chunks = _at_most(self.source.iter_blob_unverified(layer.digest), layer)
 
         def find(facts: BinaryFacts) -> StoredBinary:
             check_blob(facts.whole, digest=layer.digest if is_sha256 else None, what="the layer")

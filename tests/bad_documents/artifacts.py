@@ -34,6 +34,9 @@ OLDER_CONFIGS: Final = (
     "application/vnd.oci.image.config.v1+json",
 )
 CONFIG: Final = raw_of(wasm_config())
+UNSEEN: Final = (*"\u034f\u115f\u1160\u17b4\u17b5\u180b\u180e\u180f\u2800\u3164\ufe00\ufe0f\uffa0\U000e0100\U000e01ef",)
+"""Characters that Python calls printable, most of them, and that show nothing."""
+SEEN: Final = (*"\u034e\u115e\u1161\u17b6\u2801\u27ff\u3163\ufe10\uffa1",)
 TITLE_PATH: Final = f"layers[0].annotations.{TITLE}"
 
 
@@ -88,7 +91,17 @@ LAYERS: Final = (
         lambda: artifact(layers=[wasm_layer(TEXT), wasm_layer(b"not there")], config=wasm_config(layerDigests=[])),
         error("not-found"),
         error("layers-not-one", "layers"),
-        error("config-layer-digests", "layerDigests", part="config"),
+    ),
+    case(
+        "of two layers the config's digests are compared with nothing",
+        lambda: artifact(layers=[wasm_layer(), wasm_layer(title="b.wasm")], config=wasm_config(layerDigests=[])),
+        error("layers-not-one", "layers"),
+    ),
+    case(
+        "without layers the config's digests are compared with nothing",
+        lambda: artifact(layers=[]),
+        note("manifest-no-layers", "layers"),
+        error("layers-not-one", "layers", says="not 0"),
     ),
     case("an older Wasm artifact of today's types is as good", lambda: leniently()),
 )
@@ -192,6 +205,28 @@ TITLES: Final = (
     unsafe("a title that is a device with an ending is no file on Windows", "Lpt1.wasm"),
     unsafe("a title that is a device with a space is no file on Windows", "nul .wasm"),
     unsafe("a title of 256 bytes is too long", "ü" * 125 + "aa.wasm"[1:]),
+    *(
+        unsafe(f"a title with the character U+{ord(character):04X} can't be seen", f"app{character}.wasm")
+        for character in UNSEEN
+    ),
+    *(
+        case(
+            f"a title with the character U+{ord(character):04X} beside those can be seen",
+            lambda character=character: titled(f"app{character}.wasm"),  # type: ignore[misc]
+        )
+        for character in SEEN
+    ),
+    case("a config with a title that is safe may be written", lambda: _config_titled("config.json")),
+    case(
+        "a config's title is looked at",
+        lambda: _config_titled("../config.json"),
+        error("layer-title-unsafe", f"config.annotations.{TITLE}"),
+    ),
+    case(
+        "an older config's title is looked at",
+        lambda: _config_titled("..", Profile.LENIENT),
+        error("layer-title-unsafe", f"config.annotations.{TITLE}"),
+    ),
     case(
         "every layer's title is looked at",
         lambda: artifact(
@@ -208,6 +243,11 @@ TITLES: Final = (
         error("layer-title-unsafe", TITLE_PATH),
     ),
 )
+
+
+def _config_titled(title: str, profile: Profile = Profile.CNCF) -> Input:
+    named = descriptor(CONFIG, WASM_CONFIG, annotations={TITLE: title})
+    return artifact(fields={"config": named}, profile=profile)
 
 
 def _two_layers(profile: Profile) -> Input:

@@ -35,6 +35,7 @@ class Upload(Input):
     engine: Engine | None = None
     tag: str | None = None
     referrers: tuple[Descriptor, ...] = ()
+    entry: Descriptor | None = None
 
     def validate(self) -> Report:
         return validate_upload(
@@ -46,6 +47,7 @@ class Upload(Input):
             engine=self.engine,
             tag=self.tag,
             referrers=self.referrers,
+            entry=self.entry,
         )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from packaging_kit.validate.policy import Policy
+from packaging_kit.validate.problem import Level
 from tests.bad_documents.builders import (
     COMPONENT_TYPE,
     CORE_MODULE_TYPE,
@@ -142,6 +144,35 @@ SHAPES: Final = (
         "a target that is a number is no text",
         lambda: component_field(target=1),
         wrong("config-schema", "component.target"),
+    ),
+)
+
+MEMBERS: Final = (
+    case(
+        "a config with `OS` beside its system is of two systems to some readers",
+        lambda: of(OS="wasip1"),
+        wrong("member-name-case", "OS", "some readers take `OS` for `os`"),
+    ),
+    case(
+        "a config with `layerdigests` has two lists of them to some readers",
+        lambda: of(layerdigests=[]),
+        wrong("member-name-case", "layerdigests", "for `layerDigests`"),
+    ),
+    case(
+        "a component with `Imports` has two lists of them to some readers",
+        lambda: component_field(Imports=["a:b/c"], TARGET=None),
+        wrong("member-name-case", "component.Imports", "for `imports`"),
+        wrong("member-name-case", "component.TARGET", "for `target`"),
+    ),
+    case(
+        "`component` that stands in upper case alone describes it to some readers",
+        lambda: artifact(config=undescribed(NOTHING) | {"Component": DESCRIBED}),
+        wrong("member-name-case", "Component"),
+        wrong("config-component-missing", "component"),
+    ),
+    case(
+        "the names that a component has are none of the config, and the other way round",
+        lambda: artifact(config=wasm_config(component={"Os": 1, "Digest": 2}) | {"Imports": [], "Layers": []}),
     ),
 )
 
@@ -335,6 +366,13 @@ NAMES_CASES: Final = (
     case(
         "names in a form that can't be read were not compared",
         lambda: named(UNREADABLE, ("a",)),
+        wrong("config-names-unread", "component", "\na policy may make it a note"),
+    ),
+    case(
+        "a policy may make a note of names in a form that can't be read",
+        lambda: artifact(
+            UNREADABLE, config_of(UNREADABLE, ("a",)), policy=Policy(levels={"config-names-unread": Level.NOTE})
+        ),
         odd("config-names-unread", "component"),
     ),
     case(
@@ -348,4 +386,4 @@ NAMES_CASES: Final = (
     ),
 )
 
-CASES: Final[tuple[Case, ...]] = (*SHAPES, *FIELDS, *NAMES_CASES)
+CASES: Final[tuple[Case, ...]] = (*SHAPES, *MEMBERS, *FIELDS, *NAMES_CASES)

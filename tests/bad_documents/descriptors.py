@@ -6,7 +6,9 @@ import base64
 from typing import Final
 
 from packaging_kit.digest import Digest
-from packaging_kit.oci.media_types import EMPTY, IMAGE_MANIFEST
+from packaging_kit.oci.descriptor import Descriptor
+from packaging_kit.oci.fields import Fields
+from packaging_kit.oci.media_types import EMPTY, IMAGE_MANIFEST, REF_NAME
 from tests.bad_documents.builders import (
     EMPTY_JSON,
     TEXT,
@@ -24,6 +26,8 @@ from tests.bad_documents.case import Case, Input, case, error
 HEX: Final = Digest.of(TEXT).hex
 PLAIN: Final = raw_of(manifest())
 BASE64: Final = base64.b64encode(TEXT).decode()
+CASES_OF_A_KEY: Final = {"com.example.a": "a", "com.example.A": "b"}
+NAMED: Final = {REF_NAME: "v1"}
 
 
 def layer(data: bytes = TEXT, algorithm: str = "sha256", **changes: Json) -> Input:
@@ -41,6 +45,13 @@ def sized(text: bytes) -> Input:
 def empty(data: bytes = EMPTY_JSON, algorithm: str = "sha256", **changes: Json) -> Input:
     """A manifest whose second layer is of the empty type."""
     return layer(data, algorithm, mediaType=EMPTY, **changes)
+
+
+def entry(value: Json = None, **changes: Json) -> Input:
+    """A manifest, and the entry of an `index.json` that names it."""
+    raw = PLAIN if value is None else raw_of(value)
+    fields = descriptor(raw, IMAGE_MANIFEST) | changes
+    return oci(raw, entry=Descriptor.from_json(Fields(fields)))
 
 
 FORMS: Final = (
@@ -80,6 +91,56 @@ FORMS: Final = (
         error("media-type-form", "config.mediaType"),
         error("media-type-form", "layers[0].mediaType"),
         error("media-type-form", "subject.mediaType"),
+    ),
+)
+
+NAMES: Final = (
+    case(
+        "a layer with `Digest` beside its digest has two of them to some readers",
+        lambda: layer(Digest=f"sha256:{HEX}"),
+        error("member-name-case", "layers[1].Digest", says="some readers take `Digest` for `digest`"),
+    ),
+    case(
+        "a layer with `URLs` is elsewhere to some readers",
+        lambda: layer(URLs=["https://example.com/layer"]),
+        error("member-name-case", "layers[1].URLs", says="for `urls`"),
+    ),
+    case(
+        "config and subject are looked at for such names too",
+        lambda: oci(manifest(config=descriptor(Size=1), subject=descriptor(DATA="", MEDIATYPE="a"))),
+        error("member-name-case", "config.Size"),
+        error("member-name-case", "subject.DATA"),
+        error("member-name-case", "subject.MEDIATYPE"),
+    ),
+    case("the names that documents have in upper case are none of a descriptor", lambda: layer(Layers=[], Subject={})),
+    case("a layer's annotations whose keys differ in case alone are two", lambda: layer(annotations=CASES_OF_A_KEY)),
+)
+
+ENTRIES: Final = (
+    case("what an `index.json` says beside digest, size and type is the layout's", lambda: entry(annotations=NAMED)),
+    case(
+        "an entry of an `index.json` leads nowhere else",
+        lambda: entry(urls=["https://example.com/manifest"]),
+        error("descriptor-urls", "urls", part="entry of index.json"),
+    ),
+    case(
+        "an entry of an `index.json` may have the content in it", lambda: entry(data=base64.b64encode(PLAIN).decode())
+    ),
+    case(
+        "an entry of an `index.json` has no other content in it",
+        lambda: entry(data=BASE64),
+        error("data-mismatch", "data", part="entry of index.json"),
+    ),
+    case(
+        "an entry of an `index.json` has no second digest, to any reader",
+        lambda: entry(Digest=f"sha256:{HEX}"),
+        error("member-name-case", "Digest", part="entry of index.json"),
+    ),
+    case(
+        "what is wrong with an entry of an `index.json` is told before what it names",
+        lambda: entry(manifest(artifactType="sbom"), urls=["a:"]),
+        error("descriptor-urls", "urls", part="entry of index.json"),
+        error("artifact-type-form", "artifactType"),
     ),
 )
 
@@ -281,4 +342,4 @@ def _embedded(text: str, data: bytes = TEXT, algorithm: str = "sha256", **change
     return oci(manifest(layers=entries), source=store(data, algorithm=algorithm))
 
 
-CASES: Final[tuple[Case, ...]] = (*FORMS, *DIGESTS, *SIZES, *CONTENT)
+CASES: Final[tuple[Case, ...]] = (*FORMS, *NAMES, *ENTRIES, *DIGESTS, *SIZES, *CONTENT)

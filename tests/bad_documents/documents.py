@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from packaging_kit.blobs import BlobSource
 from packaging_kit.oci.media_types import DOCKER_INDEX, DOCKER_MANIFEST, EMPTY, IMAGE_INDEX, IMAGE_MANIFEST
 from packaging_kit.stores.memory import MemoryStore
 from packaging_kit.validate.report import Profile
@@ -22,11 +23,14 @@ from tests.bad_documents.builders import (
     raw_of,
     store,
     wasm_config,
+    wasm_layer,
 )
 from tests.bad_documents.case import Case, Input, Upload, case, error, note
 
 PLAIN: Final = raw_of(manifest())
 WHOLE: Final = artifact()
+WHOLE_ENTRY: Final = descriptor(WHOLE.raw, IMAGE_MANIFEST)
+NO_TYPE: Final = raw_of(manifest(mediaType=ABSENT))
 
 
 def layer(**changes: Json) -> Input:
@@ -72,6 +76,38 @@ MIXED: Final = (
         lambda: oci_index(index(config={}, layers=None)),
         error("document-kinds-mixed", "layers", part="index"),
         error("document-kinds-mixed", "config", part="index"),
+    ),
+)
+
+NAMES: Final = (
+    case(
+        "a manifest with `Layers` beside its layers has two of them to some readers",
+        lambda: oci(manifest(Layers=[])),
+        error("member-name-case", "Layers", says="some readers take `Layers` for `layers`"),
+    ),
+    case(
+        "an index with `MediaType` has two of them to some readers",
+        lambda: oci_index(index(MediaType=IMAGE_INDEX)),
+        error("member-name-case", "MediaType", part="index", says="for `mediaType`"),
+    ),
+    case(
+        "a letter that is folded into an `s` makes a name of it",
+        lambda: oci(manifest(**{"layer\u017f": []})),
+        error("member-name-case", "layer\u017f", says="for `layers`"),
+    ),
+    case(
+        "a manifest with the name that indexes have in upper case may be read as one",
+        lambda: oci(manifest(MANIFESTS=[], ARTIFACTTYPE="a/b")),
+        error("member-name-case", "ARTIFACTTYPE"),
+        error("member-name-case", "MANIFESTS"),
+    ),
+    case(
+        "the names that configs have in upper case are no names of a manifest",
+        lambda: oci(manifest(OS="linux", Created="", Layer=[], Digest="")),
+    ),
+    case(
+        "annotations whose keys differ in case alone are two",
+        lambda: oci(manifest(annotations={"com.example.layers": "a", "com.example.Layers": "b", "Com.example.a": "c"})),
     ),
 )
 
@@ -330,6 +366,25 @@ def _in_index(value: Json) -> Input:
     return Upload(raw=raw_of(index(descriptor(raw, IMAGE_MANIFEST))), media_type=IMAGE_INDEX, source=source)
 
 
+def _of_entries(*entries: Json, source: BlobSource | None = None, blobs: tuple[bytes, ...] = ()) -> Input:
+    held = store(NO_TYPE, WHOLE.raw, raw_of(wasm_config()), NOTHING, *blobs) if source is None else source
+    return Upload(raw=raw_of(index(*entries)), media_type=IMAGE_INDEX, source=held)
+
+
+def _beside_whole(*entries: Json) -> Input:
+    """An index of a Wasm artifact and of others."""
+    return _of_entries(WHOLE_ENTRY, *entries)
+
+
+def _with_layer(*, source: MemoryStore | None = None, **changes: Json) -> Input:
+    """An index of two artifacts of one component, the second of which names it otherwise."""
+    raw = artifact(layers=[wasm_layer(**changes)]).raw
+    if source is not None:
+        for document in (raw, WHOLE.raw):
+            source.write_blob((document,))
+    return _of_entries(WHOLE_ENTRY, descriptor(raw, IMAGE_MANIFEST), source=source, blobs=(raw,))
+
+
 KINDS: Final = (
     case(
         "a type of which nothing is known can't be looked into",
@@ -362,11 +417,57 @@ KINDS: Final = (
         error("index-no-component", "manifests", part="index"),
     ),
     case("an index leads to a Wasm artifact", lambda: nested_index(1)),
+    case(
+        "an entry that is no document is there beside a Wasm artifact",
+        lambda: _beside_whole(descriptor(), descriptor()),
+    ),
+    case(
+        "an entry that is no document and is not there is missing once",
+        lambda: _beside_whole(*[descriptor(b"not there")] * 2),
+        error("not-found"),
+    ),
+    case(
+        "an entry that is no document and has another size is wrong",
+        lambda: _beside_whole(descriptor(size=8)),
+        error("size-mismatch"),
+    ),
+    case(
+        "what is wrong with an entry that stands twice is told once",
+        lambda: _of_entries(*[descriptor(NO_TYPE, IMAGE_MANIFEST)] * 2),
+        note("media-type-absent", "mediaType"),
+        error("index-no-component", "manifests", part="index"),
+    ),
+    case("a Wasm artifact that stands twice is one", lambda: _beside_whole(WHOLE_ENTRY)),
+    case(
+        "an entry that stands again with another size is wrong",
+        lambda: _beside_whole(WHOLE_ENTRY | {"size": 7}),
+        error("size-mismatch"),
+    ),
+    case(
+        "an entry that stands again with another media type is looked at as that",
+        lambda: _beside_whole(WHOLE_ENTRY | {"mediaType": IMAGE_INDEX}),
+        error("document-kinds-mixed", "layers", part="index"),
+        error("document-kinds-mixed", "config", part="index"),
+        error("document-schema", "manifests", part="index"),
+        error("media-type-mismatch", "mediaType", part="index"),
+    ),
+    case(
+        "a layer that is named again with another size is wrong",
+        lambda: _with_layer(size=9),
+        error("size-mismatch", part="binary"),
+    ),
+    case("a layer that is named again with its size is right", lambda: _with_layer(title="b.wasm")),
+    case(
+        "a config that two manifests name and nobody has is missing once",
+        lambda: _with_layer(source=store(), title="b.wasm"),
+        error("not-found", part="binary"),
+        error("not-found", part="config"),
+    ),
     case("indexes nest at sixteen levels", lambda: nested_index(16)),
     case(
         "indexes nest at no more than sixteen levels",
         lambda: nested_index(17),
-        error("document-invalid"),
+        error("document-invalid", part="index", says="deeper than 16 levels"),
     ),
     case(
         "what an index names and nobody has is missing",
@@ -378,4 +479,4 @@ KINDS: Final = (
 )
 
 
-CASES: Final[tuple[Case, ...]] = (*MIXED, *SHAPES, *TYPES, *ENTRIES, *KINDS)
+CASES: Final[tuple[Case, ...]] = (*MIXED, *NAMES, *SHAPES, *TYPES, *ENTRIES, *KINDS)

@@ -12,6 +12,7 @@ from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.fields import Fields
 from packaging_kit.oci.media_types import (
     IMAGE_INDEX,
+    IMAGE_MANIFEST,
     REF_NAME,
     SKELETON,
     SKELETON_ARTIFACT,
@@ -55,6 +56,12 @@ class Layout:
     def upload_of(self, digest: str, **options: Any) -> Upload:
         """One document by itself."""
         return Upload(raw=self.blobs[digest], **({"source": self.source()} | options))
+
+    def entry(self, digest: str) -> Json:
+        """A descriptor of a document."""
+        value = self.value(digest)
+        media_type = IMAGE_INDEX if "manifests" in value else IMAGE_MANIFEST
+        return {"digest": digest, "mediaType": media_type, "size": len(self.blobs[digest])}
 
     def source(self) -> Blobs | MemoryStore:
         if self.damaged:

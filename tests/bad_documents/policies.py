@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from packaging_kit.oci.media_types import IMAGE_ANNOTATION
+from packaging_kit.oci.media_types import IMAGE_ANNOTATION, IMAGE_INDEX, IMAGE_MANIFEST
 from packaging_kit.validate.policy import Policy
 from packaging_kit.validate.problem import Level
 from packaging_kit.validate.report import Profile
@@ -16,7 +16,13 @@ from tests.bad_documents.builders import (
     artifact,
     config_of,
     core_module,
+    descriptor,
     imports,
+    index,
+    manifest,
+    oci,
+    raw_of,
+    store,
     wasm_config,
 )
 from tests.bad_documents.case import Case, File, Input, Upload, case, error, note
@@ -29,6 +35,8 @@ SOCKETS: Final = "wasi:sockets/tcp@0.2.0"
 STREAMS: Final = "wasi:io/streams@0.2.0"
 ASKING: Final = component(imports(STREAMS, SOCKETS))
 UNREADABLE: Final = component(section(10, b"\1\7"))
+INDEX: Final = raw_of(index(descriptor(artifact().raw, IMAGE_MANIFEST), annotations={"com.example.a": "a" * 500}))
+INDEX_SIZE: Final = len(INDEX)
 LICENSES: Final = f"{IMAGE_ANNOTATION}licenses"
 LICENSED: Final = f"annotations.{LICENSES}"
 
@@ -55,6 +63,12 @@ def tagged(tag: str | None) -> Input:
 
 def _size_of_manifest() -> int:
     return len(artifact().raw)
+
+
+def indexed(tag: str | None = None, **policy: Any) -> Input:
+    """An index of a Wasm artifact, under a policy."""
+    source = store(artifact().raw, raw_of(wasm_config()), NOTHING)
+    return Upload(raw=INDEX, media_type=IMAGE_INDEX, source=source, policy=Policy(**policy), tag=tag)
 
 
 SIZES: Final = (
@@ -96,7 +110,22 @@ SIZES: Final = (
     case(
         "a manifest of more bytes than the policy takes is refused",
         lambda: asked(max_manifest_size=_size_of_manifest() - 1),
-        error("policy-size", says="the manifest"),
+        error("policy-size", says="the document"),
+    ),
+    case(
+        "an index of as many bytes as the policy takes is taken",
+        lambda: indexed(max_manifest_size=INDEX_SIZE),
+    ),
+    case(
+        "each document of more bytes than the policy takes is refused",
+        lambda: indexed(max_manifest_size=7),
+        error("policy-size", part="index", says=f"the document has {INDEX_SIZE} bytes"),
+        error("policy-size", says="the document has"),
+    ),
+    case(
+        "a document of no Wasm at all may be too large",
+        lambda: oci(manifest(), policy=Policy(max_manifest_size=7)),
+        error("policy-size", says="the document has"),
     ),
     case(
         "a file has no manifest that could be too large", lambda: File(data=MODULE, policy=Policy(max_manifest_size=0))
@@ -238,6 +267,16 @@ TAGS: Final = (
     ),
     case("a tag with a leading zero is refused", lambda: tagged("1.02.0"), error("policy-tag")),
     case("a tag that is not known is not judged", lambda: tagged(None)),
+    case(
+        "the tag of an index is refused once, whatever is in it",
+        lambda: indexed(tag="latest", semantic_tags=True),
+        error("policy-tag", part="index", says="`latest`"),
+    ),
+    case(
+        "the tag of what is no Wasm at all is judged",
+        lambda: oci(manifest(), policy=Policy(semantic_tags=True), tag="latest"),
+        error("policy-tag", says="`latest`"),
+    ),
     case("a tag may be anything where the policy says nothing of it", lambda: artifact(tag="latest", policy=Policy())),
 )
 

@@ -89,7 +89,7 @@ def test_some_mutants_are_judged_always() -> None:
 
 
 def test_rules_of_a_module_are_missed_when_they_are_taken_away() -> None:
-    code, said = run("-m", "tests.mutations", "--only", "index_rules")
+    code, said = run("-m", "tests.mutations", "--only", "binary_rules")
 
     assert (code, "rules taken away: 3 of 3 noticed" in said) == (0, True), said
 
