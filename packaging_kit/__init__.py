@@ -75,11 +75,15 @@ if TYPE_CHECKING:
     from packaging_kit.stores.registry.store import RegistryStore as RegistryStore
     from packaging_kit.transfer.copy import Copied as Copied
     from packaging_kit.transfer.copy import ReferrerChoice as ReferrerChoice
+    from packaging_kit.validate.engine import Binary as Binary
+    from packaging_kit.validate.engine import Defect as Defect
     from packaging_kit.validate.engine import Engine as Engine
+    from packaging_kit.validate.engine import EngineIdentity as EngineIdentity
     from packaging_kit.validate.policy import Policy as Policy
     from packaging_kit.validate.problem import Level as Level
     from packaging_kit.validate.problem import Problem as Problem
     from packaging_kit.validate.problem import Where as Where
+    from packaging_kit.validate.report import CheckedBinary as CheckedBinary
     from packaging_kit.validate.report import Profile as Profile
     from packaging_kit.validate.report import Report as Report
     from packaging_kit.validate.upload import validate_binary as validate_binary
@@ -137,10 +141,10 @@ _HOMES = {
     "stores.registry.options": ("RegistryOptions",),
     "stores.registry.store": ("RegistryStore",),
     "transfer.copy": ("Copied", "ReferrerChoice"),
-    "validate.engine": ("Engine",),
+    "validate.engine": ("Binary", "Defect", "Engine", "EngineIdentity"),
     "validate.policy": ("Policy",),
     "validate.problem": ("Level", "Problem", "Where"),
-    "validate.report": ("Profile", "Report"),
+    "validate.report": ("CheckedBinary", "Profile", "Report"),
     "validate.upload": ("validate_binary", "validate_upload"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -73,7 +73,11 @@ KEYS: Final[dict[str, tuple[str, str, Any]]] = {
 NEVER_LOOKED_AT: Final = (
     *("engine-missing", "engine-timeout", "engine-failed"),
     *("not-found", "digest-mismatch", "size-mismatch", "fragment-missing"),
-    *("document-invalid", "document-too-large", "document-type-unknown"),
+    *("document-invalid", "document-too-large", "document-too-many-entries"),
+    *("document-type-unknown", "document-type-unexpected", "index-no-component", "layers-not-one"),
+    *("json-not-utf8", "json-syntax", "json-too-deep", "json-not-an-object"),
+    *("wasm-malformed", "wasm-unsupported", "wasm-reserved-section", "wasm-too-deep", "wasm-too-large"),
+    *("skeleton-not-canonical", "skeleton-too-large", "split-incomplete", "split-too-many-fragments"),
 )
 """Codes of what stands for something that was not looked at."""
 FIELDS: Final = tuple(Policy.__dataclass_fields__)

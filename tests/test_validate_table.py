@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -13,10 +14,13 @@ from packaging_kit.limits import MODULE_THRESHOLD
 from packaging_kit.oci.media_types import IMAGE_INDEX, IMAGE_MANIFEST, SKELETON_ARTIFACT, SPLIT_INDEX
 from packaging_kit.oci.wasm_config import ComponentConfig
 from packaging_kit.validate.catalog import CODES
+from packaging_kit.validate.policy import Policy
+from packaging_kit.validate.problem import Level
 from tests.bad_documents import CASES
 from tests.bad_documents.builders import core_module, descriptor, raw_of, store
-from tests.bad_documents.case import Case, Upload
+from tests.bad_documents.case import Case, File, Upload
 from tests.strategies import component, custom, leb128, section
+from tests.test_validate_policy import NEVER_LOOKED_AT
 
 _LEAST = 120
 
@@ -24,6 +28,21 @@ _LEAST = 120
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_exactly_what_is_wrong_is_found(case: Case) -> None:
     assert case.miss() is None
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.finds], ids=lambda case: case.name)
+def test_level_of_a_policy_changes_what_is_said_and_nothing_that_is_looked_at(case: Case) -> None:
+    given = case.make()
+    assert isinstance(given, Upload | File)
+    codes = {found.code for found in case.finds if found.level == "error"}
+    before = given.validate()
+    lowered = {code: Level.NOTE for code in codes if code not in NEVER_LOOKED_AT}
+
+    after = replace(given, policy=replace(given.policy or Policy(), levels=lowered)).validate()
+
+    assert [(problem.code, problem.where) for problem in after.problems] == [
+        (problem.code, problem.where) for problem in before.problems
+    ]
 
 
 def split_of_many_modules() -> Upload:

@@ -6,8 +6,9 @@ import importlib.util
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 
-from packaging_kit.engines.wasm_tools import INSTALL_HINT, WasmToolsEngine, check_features, find_wasm_tools
+from packaging_kit.engines.wasm_tools import INSTALL_HINT, TIME_LIMIT, WasmToolsEngine, check_features, find_wasm_tools
 from packaging_kit.errors import RequestError, UnavailableError
 from packaging_kit.validate.engine import Engine
 
@@ -26,11 +27,11 @@ class EngineChoice(Enum):
 def choose_engine(
     name: EngineChoice | str,
     *,
-    executable: Path | None,
-    search_path: str | None,
-    features: tuple[str, ...],
-    time_limit: float,
-    environment: Mapping[str, str],
+    executable: Path | None = None,
+    search_path: str | None = None,
+    features: tuple[str, ...] = (),
+    time_limit: float = TIME_LIMIT,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Engine | None:
     """The engine, which is there; `None` where none is wanted.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from packaging_kit.blobs import Scratch
 from packaging_kit.engines.choice import EngineChoice, choose_engine
+from packaging_kit.engines.wasm_tools import TIME_LIMIT
 from packaging_kit.errors import PackagingKitError, UnavailableError
 from packaging_kit.oci.media_types import OWN_REFERRERS
 from packaging_kit.oci.repository import RepositorySource
@@ -52,7 +53,7 @@ class ValidateOptions:
     wasm_tools: Path | None = None
     search_path: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
-    time_limit: float = 60.0
+    time_limit: float = TIME_LIMIT
 
 
 def read_policy(path: Path) -> Policy:
@@ -113,12 +114,12 @@ def _validate_named(
     descriptor = store.find(place.tag, place.digest)
     try:
         raw = store.read_document(descriptor)
-        referrers = store.referrers(descriptor.digest, OWN_REFERRERS)
     except PackagingKitError as exc:
         report = report_unreadable(descriptor, exc, profile=options.profile, subject=name)
         if report is None:
             raise
         return report
+    referrers = store.referrers(descriptor.digest, OWN_REFERRERS)
     return validate_upload(
         raw,
         descriptor.media_type,

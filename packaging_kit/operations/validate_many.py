@@ -6,8 +6,10 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from packaging_kit.digest import Digest
 from packaging_kit.errors import PackagingKitError, UnavailableError
@@ -30,8 +32,15 @@ from packaging_kit.transfer.progress import NO_PROGRESS, Progress
 from packaging_kit.validate.engine import Engine
 from packaging_kit.validate.outcome import Outcome
 
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing.queues import SimpleQueue
+
 _INTERRUPTED: Final = threading.Event()
 """In a process of a pool: it was interrupted."""
+
+_ENGINES: Final[list[Engine | None]] = []
+"""In a process of a pool: the one with which it works, so that it is looked for once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +135,30 @@ def _iter_in_processes(
     # A process that was forked while threads held locks may wait for them for ever.
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
+    pids: SimpleQueue[int] = context.SimpleQueue()
     is_done = False
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_pass_over_interrupts) as pool:
+    with ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(pids, options)) as pool:
         try:
-            coming = [pool.submit(_attempt_interruptibly, target, options, settings) for target in targets]
-            for future, target in zip(coming, targets, strict=True):
-                yield _result(future.result, target)
+            coming = [_submit(pool, target, options, settings) for target in targets]
+            for result, target in zip(coming, targets, strict=True):
+                yield _result(result, target)
             is_done = True
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in () if is_done else multiprocessing.active_children():
-                if process.pid is not None:
-                    os.kill(process.pid, signal.SIGINT)  # or they would go on until their engines come to an end
+            while not is_done and not pids.empty():
+                with suppress(ProcessLookupError):  # it has come to an end
+                    os.kill(pids.get(), signal.SIGINT)  # or it would go on until its engine comes to an end
+
+
+def _submit(
+    pool: ProcessPoolExecutor, target: Target, options: ValidateOptions, settings: Settings
+) -> Callable[[], Outcome]:
+    from concurrent.futures.process import BrokenProcessPool
+
+    try:
+        return pool.submit(_attempt_interruptibly, target, options, settings).result
+    except BrokenProcessPool:  # by one that was submitted before
+        return partial(_failed, target, _process_failed())
 
 
 def _result(take: Callable[[], Outcome], target: Target) -> Outcome:
@@ -146,7 +167,11 @@ def _result(take: Callable[[], Outcome], target: Target) -> Outcome:
     try:
         return take()
     except BrokenProcessPool:
-        return _failed(target, UnavailableError("process-failed", "the process that looked at it came to an end"))
+        return _failed(target, _process_failed())
+
+
+def _process_failed() -> UnavailableError:
+    return UnavailableError("process-failed", "the process that looked at it came to an end")
 
 
 def _attempt(target: Target, options: ValidateOptions, settings: Settings, engine: Engine | None = None) -> Outcome:
@@ -163,6 +188,13 @@ def _failed(target: Target, error: PackagingKitError) -> Outcome:
     return Outcome(target.name, error)
 
 
+def _begin(pids: SimpleQueue[int], options: ValidateOptions) -> None:
+    """In a process of a pool, before its first work."""
+    _pass_over_interrupts()
+    pids.put(os.getpid())
+    _ENGINES.append(find_engine(options))
+
+
 def _pass_over_interrupts() -> None:
     """An interrupt is for the process that began it all; one that waits for work has nothing to end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -174,7 +206,7 @@ def _attempt_interruptibly(target: Target, options: ValidateOptions, settings: S
         raise KeyboardInterrupt
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return _attempt(target, options, settings)
+        return _attempt(target, options, settings, _ENGINES[0])
     except KeyboardInterrupt:
         _INTERRUPTED.set()
         raise

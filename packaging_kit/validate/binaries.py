@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Final
@@ -148,7 +148,7 @@ def _read_core_module(chunks: Iterable[Chunk], max_size: int) -> BinaryFacts:
             scan(scanner, chunk, errors)
     if not errors:
         scan(scanner, None, errors)
-    imports, names_error = _core_imports(scanner)
+    imports, names_error = _core_imports(scanner, errors)
     digest = Digest.from_hasher(hasher)
     return BinaryFacts(
         kind=Kind.CORE_MODULE,
@@ -163,7 +163,13 @@ def _read_core_module(chunks: Iterable[Chunk], max_size: int) -> BinaryFacts:
     )
 
 
-def _core_imports(scanner: SectionScanner) -> tuple[tuple[str, ...] | None, WasmFormatError | None]:
+def _core_imports(
+    scanner: SectionScanner, errors: Sequence[WasmFormatError]
+) -> tuple[tuple[str, ...] | None, WasmFormatError | None]:
+    """What a core module imports; nobody knows that where its sections are not well framed."""
+    if errors:
+        message = f"imports can't be read: {errors[0].message}"
+        return None, WasmFormatError("wasm-extern-unknown", message, offset=errors[0].offset)
     contents, start = scanner.kept.get(_IMPORTS, b"\0"), scanner.kept_at.get(_IMPORTS, 0)
     try:
         if contents is None:

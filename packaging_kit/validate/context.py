@@ -113,7 +113,7 @@ class Context:
     _left: int = MAX_CHECKED_DOCUMENTS
 
     def apply(self, rules: Iterable[Rule[S]], subject: S, part: Where) -> bool:
-        """Hold `rules` against a subject; whether no error was found."""
+        """Hold `rules` against a subject; whether no error was found, whatever a policy calls it."""
         return self.findings.extend(apply(rules, subject, part)) == 0
 
     def telling(self, part: Where) -> Telling:

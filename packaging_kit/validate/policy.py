@@ -20,7 +20,11 @@ _ALWAYS_ERRORS: Final = frozenset(
     (
         *("engine-missing", "engine-timeout", "engine-failed"),
         *("not-found", "digest-mismatch", "size-mismatch", "fragment-missing"),
-        *("document-invalid", "document-too-large", "document-type-unknown"),
+        *("document-invalid", "document-too-large", "document-too-many-entries"),
+        *("document-type-unknown", "document-type-unexpected", "index-no-component", "layers-not-one"),
+        *("json-not-utf8", "json-syntax", "json-too-deep", "json-not-an-object"),
+        *("wasm-malformed", "wasm-unsupported", "wasm-reserved-section", "wasm-too-deep", "wasm-too-large"),
+        *("skeleton-not-canonical", "skeleton-too-large", "split-incomplete", "split-too-many-fragments"),
     )
 )
 """Codes of what could not be looked at."""
@@ -49,6 +53,9 @@ class Policy:
         allowed_created: times of creation; `None` for any.
         split_required: a component that can be split has to be.
         levels: by code, where they are other than the rules'.
+
+    Raises:
+        RequestError: `policy-invalid`, where what could not be looked at would be a note.
     """
 
     max_whole_size: int | None = None
@@ -63,6 +70,11 @@ class Policy:
     allowed_created: tuple[str, ...] | None = None
     split_required: bool = False
     levels: Mapping[str, Level] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for code in sorted(_ALWAYS_ERRORS & self.levels.keys()):
+            if self.levels[code] is not Level.ERROR:
+                raise _invalid(f"`{code}` is always an error: what was not looked at is never clean")
 
     @classmethod
     def parse_bytes(cls, raw: bytes, codes: Sequence[str] = ()) -> Policy:
@@ -98,9 +110,6 @@ class Policy:
         finding = next(chain(shape_findings("policy", document), _fractions(document)), None)
         if finding is not None:
             raise _invalid(_message(finding))
-        for code in sorted(_ALWAYS_ERRORS & levels.keys()):
-            if levels[code] != Level.ERROR.value:
-                raise _invalid(f"`{code}` is always an error: what was not looked at is never clean")
         for time in document.get("reproducible", {}).get("created", ()):
             if not is_created(time):
                 raise _invalid(f"`{time[:100]}` is not an RFC 3339 time")

@@ -81,7 +81,7 @@ class Report:
 
     @property
     def is_clean(self) -> bool:
-        """Nothing was found that fails; notes don't."""
+        """Nothing was found that fails, and all that was found is listed; notes don't fail."""
         return not self.unlisted and not self.errors
 
     def to_json(self) -> dict[str, Any]:

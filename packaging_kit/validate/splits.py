@@ -51,8 +51,11 @@ _SURELY_READ: Final = 256 * MIB
 _MOST_TIMES: Final = 16  # what a whole may be of its modules: compositions of many that are alike come to three
 
 
-def check_skeleton_artifact(context: Context, raw: bytes) -> RestoredWhole | None:
+def check_skeleton_artifact(context: Context, raw: bytes, *, is_checked: bool = False) -> RestoredWhole | None:
     """Check a skeleton artifact, and all that it stands for.
+
+    Args:
+        is_checked: the rules on documents were held against it.
 
     Returns:
         The whole that it stands for; `None` where that could not be told.
@@ -60,15 +63,13 @@ def check_skeleton_artifact(context: Context, raw: bytes) -> RestoredWhole | Non
     digest = Digest.of(raw)
     if digest not in context.restored:
         context.restored[digest] = None
-        context.restored[digest] = _check_skeleton_artifact(
-            context, raw, Where(part="skeleton artifact", digest=digest)
-        )
+        part = Where(part="skeleton artifact", digest=digest)
+        if is_checked or check_document(context, raw, IMAGE_MANIFEST, part) is not None:
+            context.restored[digest] = _check_skeleton_artifact(context, raw, part)
     return context.restored[digest]
 
 
 def _check_skeleton_artifact(context: Context, raw: bytes, part: Where) -> RestoredWhole | None:
-    if check_document(context, raw, IMAGE_MANIFEST, part) is None:
-        return None
     artifact = parse_checked(context, raw, parse_manifest, part)
     if artifact is None or not context.apply(SKELETON_ARTIFACT_RULES, artifact.value, part):
         return None
@@ -83,7 +84,6 @@ def _check_skeleton_artifact(context: Context, raw: bytes, part: Where) -> Resto
     facts = _read_facts(context, whole, plan, is_stored=is_stored)
     if facts is None:
         return None
-    _check_whole_manifest(context, whole, facts)
     # Another algorithm than sha256 was checked while the whole was read.
     actual = facts.whole if whole.layer.digest.algorithm == "sha256" else whole.layer
     split = SplitSubject(
@@ -93,7 +93,11 @@ def _check_skeleton_artifact(context: Context, raw: bytes, part: Where) -> Resto
         actual_root=facts.root,
         is_needless=facts.exploded is None or not facts.exploded.fragments,
     )
-    if context.apply(SPLIT_RULES, split, part) and facts.exploded is not None and plan is not None:
+    is_right = context.apply(SPLIT_RULES, split, part)
+    if actual != whole.layer:
+        return None  # what its manifest says is of something else
+    _check_whole_manifest(context, whole, facts)
+    if is_right and facts.exploded is not None and plan is not None:
         with context.telling(part):
             has_subject = artifact.value.subject is not None
             expected = make_skeleton_artifact(whole, facts.exploded, with_subject=has_subject)
@@ -212,13 +216,16 @@ def _read_facts(context: Context, whole: WholeArtifact, plan: Plan | None, *, is
         check_modules(plan, context.source)
         chunks = iter_whole(plan, context.source)
         is_named = layer.digest.algorithm == "sha256"
-        context.facts[layer.digest] = context.read_binary(
+        facts = context.read_binary(
             chunks if is_named else verified(chunks, layer.digest, layer.size),
             lambda facts: StoredBinary(facts, context.source, layer.digest, plan),
             part,
             manifest,
         )
-    return context.facts.get(layer.digest)
+        if not is_named or facts.whole == layer.blob:
+            context.facts[layer.digest] = facts
+        return facts
+    return None
 
 
 def _check_amount(plan: Plan) -> None:
@@ -238,8 +245,8 @@ def _check_amount(plan: Plan) -> None:
 
 def _has_modules(context: Context, plan: Plan) -> bool:
     """Whether every module is there; each that is not is a problem."""
-    before = context.findings.errors
+    before = context.findings.serious
     for digest in plan.module_sizes:
         with context.telling(Where(part="fragment", digest=digest)):
             fragment_size(context.source, digest)
-    return context.findings.errors == before
+    return context.findings.serious == before

@@ -36,9 +36,9 @@ def check_document(
     Returns:
         Its members; `None` where it is nothing that could be looked into further.
     """
-    before = context.findings.errors
+    before = context.findings.serious
     document = _check_document(context, raw, media_type, part, tag)
-    if context.findings.errors > before and part.digest is not None:
+    if context.findings.serious > before and part.digest is not None:
         context.broken.add(part.digest)
     return document
 

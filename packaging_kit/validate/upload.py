@@ -78,10 +78,10 @@ def validate_upload(
     digest = Digest.of(manifest)
     if entry is not None:
         _check_entry(context, entry)
-    is_split = any(_is_ours(context, referrer, digest) for referrer in referrers)
-    _check_top(context, manifest, media_type, is_split=is_split)
-    for referrer in referrers:
-        _check_referrer(context, referrer, digest)
+    splits = _read_splits(context, referrers)
+    _check_top(context, manifest, media_type, is_split=any(_refers_to(raw, digest) for _, raw in splits))
+    for referrer, raw in splits:
+        _check_referrer(context, referrer, raw, digest)
     return Report(
         subject=subject,
         profile=profile,
@@ -194,12 +194,12 @@ def _check_top(context: Context, raw: bytes, media_type: str, *, is_split: bool)
             if _is_split_index(context, document):
                 check_split_index(context, raw)
             else:
-                before = context.findings.errors
+                before = context.findings.serious
                 count = _check_index(context, document, 1)
-                if count or context.findings.errors == before:  # else it may well be in what could not be read
+                if count or context.findings.serious == before:  # else it may well be in what could not be read
                     context.apply(CONTENT_RULES, count, part)
         elif document.text("artifactType") == SKELETON_ARTIFACT:
-            check_skeleton_artifact(context, raw)
+            check_skeleton_artifact(context, raw, is_checked=True)
         else:
             manifest = WasmManifest(document=document, raw=raw, digest=Digest.of(raw), is_split=is_split)
             check_wasm_manifest(context, manifest)
@@ -216,7 +216,7 @@ def _check_index(context: Context, index: DocumentValue, depth: int) -> int:
         context.entries.add((descriptor.blob, descriptor.media_type))
         part = Where(part=_part_of(descriptor.media_type), digest=descriptor.digest)
         if descriptor.media_type not in DOCUMENTS:
-            context.check_presence(descriptor, part)
+            context.check_presence(descriptor, Where(part="blob", digest=descriptor.digest))
             continue
         raw = context.read_document(descriptor, part)
         document = None if raw is None else check_document(context, raw, descriptor.media_type, part)
@@ -227,6 +227,7 @@ def _check_index(context: Context, index: DocumentValue, depth: int) -> int:
 
 def _check_entry_document(context: Context, document: DocumentValue, raw: bytes, part: Where, depth: int) -> int:
     digest = Digest.of(raw)
+    is_new = digest not in context.seen
     context.seen.add(digest)
     if document.is_index and _is_split_index(context, document):
         check_split_index(context, raw)
@@ -238,10 +239,11 @@ def _check_entry_document(context: Context, document: DocumentValue, raw: bytes,
             raise DocumentError("document-invalid", f"indexes nest deeper than {MAX_INDEX_DEPTH} levels")
         return 0
     if document.text("artifactType") == SKELETON_ARTIFACT:
-        check_skeleton_artifact(context, raw)
+        check_skeleton_artifact(context, raw, is_checked=True)
         return 1
     if is_wasm_artifact(document):
-        check_wasm_manifest(context, WasmManifest(document=document, raw=raw, digest=digest))
+        if is_new:
+            check_wasm_manifest(context, WasmManifest(document=document, raw=raw, digest=digest))
         return 1
     _check_content(context, document, part)
     return 0
@@ -274,28 +276,34 @@ def _check_entry(context: Context, entry: Descriptor) -> None:
     context.apply(DESCRIPTOR_RULES, DescriptorValue("", entry.to_json()), part)
 
 
-def _is_ours(context: Context, referrer: Descriptor, subject: Digest) -> bool:
-    """Whether a referrer is, by its own bytes, our split of this subject."""
-    if referrer.artifact_type not in (SKELETON_ARTIFACT, SPLIT_INDEX):
-        return False
-    raw = context.peek_document(referrer)
-    value = None if raw is None else JsonText.parse(raw).value
+def _read_splits(context: Context, referrers: Sequence[Descriptor]) -> list[tuple[Descriptor, bytes]]:
+    """Those referrers that are our splits, with their bytes."""
+    found = []
+    for referrer in referrers:
+        if referrer.artifact_type in (SKELETON_ARTIFACT, SPLIT_INDEX):
+            raw = context.read_document(referrer, _part_of_split(referrer))
+            found += [] if raw is None else [(referrer, raw)]
+    return found
+
+
+def _part_of_split(referrer: Descriptor) -> Where:
+    is_index = referrer.artifact_type == SPLIT_INDEX
+    return Where(part="split index" if is_index else "skeleton artifact", digest=referrer.digest)
+
+
+def _refers_to(raw: bytes, subject: Digest) -> bool:
+    """Whether a document says itself that it refers to this one."""
+    value = JsonText.parse(raw).value
     named = value.get("subject") if isinstance(value, dict) else None
     return isinstance(named, dict) and named.get("digest") == subject.value
 
 
-def _check_referrer(context: Context, referrer: Descriptor, subject: Digest) -> None:
+def _check_referrer(context: Context, referrer: Descriptor, raw: bytes, subject: Digest) -> None:
     """Check our own split that refers to what is validated."""
-    if referrer.artifact_type not in (SKELETON_ARTIFACT, SPLIT_INDEX):
-        return
-    is_index = referrer.artifact_type == SPLIT_INDEX
-    part = Where(part="split index" if is_index else "skeleton artifact", digest=referrer.digest)
-    raw = context.read_document(referrer, part)
-    if raw is None:
-        return
-    context.apply(REFERRER_RULES, ReferrerSubject(_is_ours(context, referrer, subject), subject), part)
+    part = _part_of_split(referrer)
+    context.apply(REFERRER_RULES, ReferrerSubject(_refers_to(raw, subject), subject), part)
     context.seen.add(referrer.digest)
-    if not is_index:
+    if referrer.artifact_type == SKELETON_ARTIFACT:
         check_skeleton_artifact(context, raw)
     elif check_document(context, raw, referrer.media_type, part) is not None:
         check_split_index(context, raw)

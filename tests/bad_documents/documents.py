@@ -424,12 +424,12 @@ KINDS: Final = (
     case(
         "an entry that is no document and is not there is missing once",
         lambda: _beside_whole(*[descriptor(b"not there")] * 2),
-        error("not-found"),
+        error("not-found", part="blob"),
     ),
     case(
         "an entry that is no document and has another size is wrong",
         lambda: _beside_whole(descriptor(size=8)),
-        error("size-mismatch"),
+        error("size-mismatch", part="blob"),
     ),
     case(
         "what is wrong with an entry that stands twice is told once",

@@ -223,7 +223,6 @@ WHOLES: Final = (
     case(
         "fragments that give another whole than the stored manifest names are of another component",
         lambda: _with_whole_manifest(lambda value: value | {"layers": [wasm_layer(TEXT)]}),
-        error("config-layer-digests", "layerDigests", part="whole config"),
         of_artifact("split-whole-mismatch", "layers"),
     ),
     case(
@@ -761,8 +760,8 @@ REFERRERS: Final = (
     case(
         "a split that is not there is none",
         lambda: _without(skeleton_artifact, "mapped", profile=Profile.SPLIT),
-        error("policy-split"),
         error("not-found", part=ARTIFACT),
+        error("policy-split"),
     ),
     case(
         "a split that is no object refers to nothing",

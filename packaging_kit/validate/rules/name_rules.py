@@ -16,6 +16,7 @@ _DOCUMENT: Final = frozenset(
 _DESCRIPTOR: Final = frozenset(
     ("mediaType", "digest", "size", "urls", "annotations", "data", "artifactType", "platform")
 )
+_PLATFORM: Final = frozenset(("architecture", "os", "os.version", "os.features", "variant", "features"))
 _CONFIG: Final = frozenset(("created", "author", "architecture", "os", "layerDigests", "component"))
 _COMPONENT: Final = frozenset(("exports", "imports", "target"))
 
@@ -33,6 +34,8 @@ def name_case(document: DocumentValue) -> Iterator[Finding]:
 @rule("member-name-case", what=name_case.what, why=name_case.why, example='{"digest":"…","Digest":"…"}')
 def descriptor_name_case(descriptor: DescriptorValue) -> Iterator[Finding]:
     yield from _findings(descriptor.value, _DESCRIPTOR, descriptor.path)
+    platform = descriptor.value.get("platform")
+    yield from _findings(platform if isinstance(platform, dict) else {}, _PLATFORM, descriptor.at("platform"))
 
 
 @rule("member-name-case", what=name_case.what, why=name_case.why, example='{"os":"wasip1","OS":"wasip2"}')
