@@ -14,7 +14,13 @@ from packaging_kit.validate.report import Profile
 from packaging_kit.validate.rules.artifact_rules import ARTIFACT_RULES, LENIENT_ARTIFACT_RULES, OLDER_CONFIGS
 from packaging_kit.validate.rules.config_rules import CONFIG_RULES
 from packaging_kit.validate.rules.metadata_rules import METADATA_RULES, MetadataSubject
-from packaging_kit.validate.rules.policy_rules import FRAGMENT_POLICY_RULES, POLICY_RULES, PolicySubject
+from packaging_kit.validate.rules.policy_rules import (
+    BINARY_POLICY_RULES,
+    CONFIG_POLICY_RULES,
+    FRAGMENT_POLICY_RULES,
+    MANIFEST_POLICY_RULES,
+    PolicySubject,
+)
 from packaging_kit.validate.rules.split_rules import FRAGMENT_RULES, FragmentSubject
 from packaging_kit.validate.subjects import ArtifactSubject, ConfigSubject
 from packaging_kit.validate.texts import check_object
@@ -68,6 +74,7 @@ def check_wasm_manifest(context: Context, manifest: WasmManifest, facts: BinaryF
     config = _check_config(context, manifest, facts)
     if facts is None:
         return
+    binary = Where(part="binary", digest=facts.whole.digest)
     subject = PolicySubject(
         policy=context.policy,
         annotations=document.annotations(),
@@ -80,10 +87,12 @@ def check_wasm_manifest(context: Context, manifest: WasmManifest, facts: BinaryF
         expected = make_fragment_artifact(facts.whole)
         documents = (expected.manifest.raw, expected.config)
         context.apply(FRAGMENT_RULES, FragmentSubject((manifest.raw, config.raw), documents), part)
-        context.apply(FRAGMENT_POLICY_RULES, subject, part)
+        context.apply(FRAGMENT_POLICY_RULES, subject, binary)
         return
     context.apply(METADATA_RULES, MetadataSubject(document.annotations(), facts.metadata), part)
-    context.apply(POLICY_RULES, subject, part)
+    context.apply(BINARY_POLICY_RULES, subject, binary)
+    context.apply(MANIFEST_POLICY_RULES, subject, part)
+    context.apply(CONFIG_POLICY_RULES, subject, config.part)
 
 
 def _read_layer(context: Context, document: DocumentValue, manifest: Digest, part: Where) -> BinaryFacts | None:
@@ -99,8 +108,9 @@ def _read_layer(context: Context, document: DocumentValue, manifest: Digest, par
 
 @dataclass(frozen=True, slots=True)
 class _Config:
-    """What a config came to: its bytes, and its `created` where it has one."""
+    """What a config came to: its place, its bytes, and its `created` where it has one."""
 
+    part: Where
     raw: bytes = b""
     created: str | None = None
 
@@ -109,14 +119,14 @@ def _check_config(context: Context, manifest: WasmManifest, facts: BinaryFacts |
     value = manifest.document.descriptor("config")
     descriptor = None if value is None else value.parsed()
     if descriptor is None:
-        return _Config()
+        return _Config(Where(part=manifest.config_part))
     part = Where(part=manifest.config_part, digest=descriptor.digest)
     raw = context.read_document(descriptor, part)
     if raw is None or descriptor.media_type != WASM_CONFIG:
-        return _Config(raw or b"")
+        return _Config(part, raw or b"")
     config = check_object(context, raw, part)
     if config is None:
-        return _Config(raw)
+        return _Config(part, raw)
     digests = [layer.text("digest") for layer in manifest.document.entries()]
     layers = tuple(digest for digest in digests if digest is not None)
     context.apply(
@@ -125,7 +135,7 @@ def _check_config(context: Context, manifest: WasmManifest, facts: BinaryFacts |
         part,
     )
     created = config.get("created")
-    return _Config(raw, created if isinstance(created, str) else None)
+    return _Config(part, raw, created if isinstance(created, str) else None)
 
 
 def is_fragment(document: DocumentValue, facts: BinaryFacts) -> bool:

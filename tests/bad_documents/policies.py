@@ -76,31 +76,31 @@ SIZES: Final = (
     case(
         "a binary of more bytes than the policy takes is refused",
         lambda: asked(max_whole_size=7),
-        error("policy-size", says="the binary"),
+        error("policy-size", part="binary", says="the binary"),
     ),
     case(
         "a file of more bytes than the policy takes is refused",
         lambda: File(data=MODULE, policy=Policy(max_whole_size=7)),
         error("policy-size", part="binary", says="the binary"),
     ),
-    case("a policy may take no bytes at all", lambda: asked(max_whole_size=0), error("policy-size")),
+    case("a policy may take no bytes at all", lambda: asked(max_whole_size=0), error("policy-size", part="binary")),
     case("modules of as many bytes as the policy takes are taken", lambda: asked(MODULES, max_module_size=5000)),
     case(
         "a module of more bytes than the policy takes is refused, at its place",
         lambda: asked(MODULES, max_module_size=4999),
-        error("policy-size", offset=8 + 3 + 4096 + 3, says="a core module"),
+        error("policy-size", part="binary", offset=8 + 3 + 4096 + 3, says="a core module"),
     ),
     case(
         "modules of more bytes than the policy takes are each refused once",
         lambda: asked(MODULES, max_module_size=4095),
-        error("policy-size", offset=8 + 3, says="a core module"),
-        error("policy-size", offset=8 + 3 + 4096 + 3, says="a core module"),
+        error("policy-size", part="binary", offset=8 + 3, says="a core module"),
+        error("policy-size", part="binary", offset=8 + 3 + 4096 + 3, says="a core module"),
     ),
     case("as many modules as the policy takes are taken", lambda: asked(MODULES, max_modules=2)),
     case(
         "more modules than the policy takes are refused",
         lambda: asked(MODULES, max_modules=1),
-        error("policy-size", says="2 core modules"),
+        error("policy-size", part="binary", says="2 core modules"),
     ),
     case("a component without modules has none too many", lambda: asked(max_modules=0)),
     case("a core module has no modules in it", lambda: asked(MODULE, max_modules=0, max_module_size=0)),
@@ -167,29 +167,29 @@ IMPORTS: Final = (
     case(
         "an import that is denied is refused",
         lambda: importing(denied_imports=("a:b/c", "wasi:sockets/*")),
-        error("policy-import-denied", says="denies `wasi:sockets/*`"),
+        error("policy-import-denied", part="binary", says="denies `wasi:sockets/*`"),
     ),
     case(
         "an import that is not allowed is refused",
         lambda: importing(allowed_imports=("wasi:io/*",)),
-        error("policy-import-denied", says=SOCKETS),
+        error("policy-import-denied", part="binary", says=SOCKETS),
     ),
     case(
         "an import that is allowed and denied is denied",
         lambda: importing(allowed_imports=("wasi:*",), denied_imports=(SOCKETS,)),
-        error("policy-import-denied", says="denies"),
+        error("policy-import-denied", part="binary", says="denies"),
     ),
     case(
         "each import that is refused is told once",
         lambda: importing(allowed_imports=(), denied_imports=("*tcp*", "wasi:sockets/*")),
-        error("policy-import-denied", says=STREAMS),
-        error("policy-import-denied", says="denies `*tcp*`"),
+        error("policy-import-denied", part="binary", says=STREAMS),
+        error("policy-import-denied", part="binary", says="denies `*tcp*`"),
     ),
     case("what imports nothing is always allowed", lambda: importing((), allowed_imports=(), denied_imports=("*",))),
     case(
         "a core module's imports are their module and name",
         lambda: asked(core_module(("wasi_snapshot_preview1", "fd_write"), ("env", "log")), denied_imports=("env/*",)),
-        error("policy-import-denied", says="`env/log`"),
+        error("policy-import-denied", part="binary", says="`env/log`"),
     ),
     case(
         "a file's imports are looked at",
@@ -213,7 +213,7 @@ IMPORTS: Final = (
     case(
         "a core module's imports that can't be read can't be allowed",
         lambda: File(data=MODULE + section(2, b"\1\7"), policy=Policy(allowed_imports=())),
-        error("policy-imports-unread", part="binary"),
+        error("policy-imports-unread", part="binary", offset=12),
     ),
 )
 
@@ -285,10 +285,12 @@ TIMES: Final = (
     case(
         "a time of creation that is not allowed is refused",
         lambda: asked(allowed_created=("2000-01-01T00:00:00Z",)),
-        error("policy-created", "created"),
+        error("policy-created", "created", part="config"),
     ),
     case(
-        "a policy may allow no time of creation", lambda: asked(allowed_created=()), error("policy-created", "created")
+        "a policy may allow no time of creation",
+        lambda: asked(allowed_created=()),
+        error("policy-created", "created", part="config"),
     ),
     case(
         "a config without a time of creation has none that could be refused",
@@ -315,7 +317,7 @@ LEVELS: Final = (
     case(
         "a policy asks for what stands in its file",
         lambda: artifact(policy=Policy.parse('[size]\nwhole = "7 B"\n[levels]\npolicy-size = "note"')),
-        note("policy-size"),
+        note("policy-size", part="binary"),
     ),
     case(
         "a policy makes an error of a note",

@@ -782,7 +782,7 @@ FRAGMENTS: Final = (
         "a fragment artifact under a tag is held against the policy as any core module is",
         lambda: _fragment(tag="1.0.0", policy=Policy(required_annotations=("a",), allowed_created=())),
         error("policy-annotation-missing", "annotations.a"),
-        error("policy-created", "created"),
+        error("policy-created", "created", part="config"),
     ),
     case("a fragment artifact may have a tag", lambda: _fragment(tag="1.0.0")),
     case(
@@ -808,7 +808,7 @@ FRAGMENTS: Final = (
     case(
         "a policy looks at the size of a fragment",
         lambda: _fragment(policy=Policy(max_whole_size=4999)),
-        error("policy-size", says="the binary"),
+        error("policy-size", part="binary", says="the binary"),
     ),
     case(
         "a policy asks nothing else of a fragment",
@@ -831,7 +831,7 @@ FRAGMENTS: Final = (
     case(
         "a policy asks of the whole what it asks of any component",
         lambda: Layout("split").upload(policy=Policy(allowed_created=("2026-01-01T00:00:00Z",))),
-        error("policy-created", "created", part="whole manifest"),
+        error("policy-created", "created", part="whole config"),
     ),
 )
 

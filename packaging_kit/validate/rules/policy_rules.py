@@ -114,9 +114,7 @@ def imports_unread(subject: PolicySubject) -> Iterator[Finding]:
     policy, facts = subject.policy, subject.facts
     is_asked = policy.allowed_imports is not None or policy.denied_imports
     if is_asked and facts.imports is None and facts.names_error is not None:
-        # In a core module it is known within its section only.
-        offset = None if facts.exploded is None else facts.names_error.offset
-        yield Finding("", f"the policy can't be applied: {facts.names_error.message}", offset)
+        yield Finding("", f"the policy can't be applied: {facts.names_error.message}", facts.names_error.offset)
 
 
 @rule(
@@ -178,15 +176,10 @@ def _above(what: str, actual: int, limit: int | None, offset: int | None) -> Ite
         yield Finding("", f"{what} has {actual} bytes, and the policy takes {limit}", offset)
 
 
-POLICY_RULES: Final[tuple[Rule[PolicySubject], ...]] = (
-    size,
-    annotation_missing,
-    import_denied,
-    imports_unread,
-    license_,
-    created,
-    split,
-)
+BINARY_POLICY_RULES: Final[tuple[Rule[PolicySubject], ...]] = (size, import_denied, imports_unread)
+MANIFEST_POLICY_RULES: Final[tuple[Rule[PolicySubject], ...]] = (annotation_missing, license_, split)
+CONFIG_POLICY_RULES: Final[tuple[Rule[PolicySubject], ...]] = (created,)
+POLICY_RULES: Final = (*BINARY_POLICY_RULES, *MANIFEST_POLICY_RULES, *CONFIG_POLICY_RULES)
 NAMED_RULES: Final[tuple[Rule[NamedSubject], ...]] = (document_size, tag)
 FRAGMENT_POLICY_RULES: Final[tuple[Rule[PolicySubject], ...]] = (size,)
 """Those on a module's fragment artifact: a component's modules import from each other."""
