@@ -144,10 +144,11 @@ def _iter_in_processes(
                 yield _result(result, target)
             is_done = True
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
             while not is_done and not pids.empty():
                 with suppress(ProcessLookupError):  # it has come to an end
                     os.kill(pids.get(), signal.SIGINT)  # or it would go on until its engine comes to an end
+            # It waits for all of them: one that only begins still needs what it shares with this one.
+            pool.shutdown(cancel_futures=True)
 
 
 def _submit(
