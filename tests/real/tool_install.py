@@ -74,7 +74,9 @@ def npm_install(dependencies: Mapping[str, str]) -> None:
     npm = shutil.which("npm", path=tool_environment()["PATH"])
     if npm is None:
         raise ToolError("`npm` is neither in `.tools/` nor on PATH")
-    NODE_PACKAGES.mkdir(parents=True, exist_ok=True)
+    # npm, adding to an older folder, leaves out peers that a new install puts in: begin from nothing
+    shutil.rmtree(NODE_PACKAGES, ignore_errors=True)
+    NODE_PACKAGES.mkdir(parents=True)
     package = {"private": True, "dependencies": dict(dependencies)}
     (NODE_PACKAGES / "package.json").write_text(json.dumps(package, indent=2) + "\n", encoding="utf-8")
     # no package that we call needs its install scripts, so none of the 150 we get gets to run one
