@@ -256,6 +256,11 @@ SHAPES: Final = (
     ),
     case("a platform of today is taken", lambda: platform(variant="v8", **{"os.version": "10", "os.features": ["a"]})),
     case(
+        "a platform with `Architecture` beside its architecture has two of them to some readers",
+        lambda: platform(Architecture="amd64"),
+        error("member-name-case", "manifests[0].platform.Architecture", part="index", says="for `architecture`"),
+    ),
+    case(
         "a platform without an operating system misses it",
         lambda: platform(os=ABSENT),
         error("document-schema", "manifests[0].platform.os", part="index"),
