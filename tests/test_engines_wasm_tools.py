@@ -18,8 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from packaging_kit.engines.messages import MAX_MESSAGE_SIZE
 from packaging_kit.engines.processes import MAX_OUTPUT_SIZE, Program
-from packaging_kit.engines.wasm_tools import MAX_MESSAGE_SIZE, WasmToolsEngine, find_wasm_tools, parse_defect, probe
+from packaging_kit.engines.wasm_tools import WasmToolsEngine, find_wasm_tools, parse_defect, probe
 from packaging_kit.errors import ContentError, NotFoundError, PackagingKitError, RequestError, UnavailableError
 from packaging_kit.fragments.exploded import Exploded, Fragment
 from packaging_kit.validate.engine import Binary, Defect

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from packaging_kit.engines.messages import MAX_MESSAGE_SIZE
 from packaging_kit.engines.outline import find_overreach, make_outline
 from packaging_kit.engines.parts import CoreModule, iter_parts
 from packaging_kit.engines.wasmtime import WasmtimeEngine
 from packaging_kit.engines.wasmtime_features import SWITCHES
-from packaging_kit.engines.wasmtime_library import MAX_MESSAGE_SIZE, parse_defect
+from packaging_kit.engines.wasmtime_library import parse_defect
 from packaging_kit.errors import ContentError, RequestError, UnavailableError
 from packaging_kit.fragments.exploded import Fragment
 from packaging_kit.validate.engine import Defect

@@ -8,11 +8,10 @@ from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 
+from packaging_kit.engines.messages import WASMTIME_HINT
 from packaging_kit.engines.wasm_tools import INSTALL_HINT, TIME_LIMIT, WasmToolsEngine, check_features, find_wasm_tools
 from packaging_kit.errors import RequestError, UnavailableError
 from packaging_kit.validate.engine import Engine
-
-_WASMTIME_HINT = "`pip install wasmtime` installs `wasmtime`"
 
 
 class EngineChoice(Enum):
@@ -62,7 +61,7 @@ def choose_engine(
         raise UnavailableError(
             "engine-missing",
             f"neither the engine `wasm-tools` nor the engine `wasmtime` is there: {exc.message}",
-            hint=f"{INSTALL_HINT}; {_WASMTIME_HINT}",
+            hint=f"{INSTALL_HINT}; {WASMTIME_HINT}",
         ) from exc
     return WasmToolsEngine(
         found.executable, features=features, time_limit=time_limit, environment=environment, version=found.version
@@ -95,7 +94,7 @@ def _has_wasmtime() -> bool:
 
 def _make_wasmtime(features: tuple[str, ...]) -> Engine:
     if not _has_wasmtime():
-        raise UnavailableError("engine-missing", "the engine `wasmtime` can't be imported", hint=_WASMTIME_HINT)
+        raise UnavailableError("engine-missing", "the engine `wasmtime` can't be imported", hint=WASMTIME_HINT)
     from packaging_kit.engines.wasmtime import WasmtimeEngine
 
     return WasmtimeEngine(features=features)

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from packaging_kit.engines.messages import shorten
 from packaging_kit.engines.processes import Outcome, Program
 from packaging_kit.errors import RequestError, UnavailableError
 from packaging_kit.validate.engine import Binary, Defect, Engine, EngineIdentity
@@ -26,8 +27,6 @@ NAME: Final = "wasm-tools"
 INSTALL_HINT: Final = "`cargo install --locked wasm-tools` installs `wasm-tools`"
 TIME_LIMIT: Final = 60.0
 """Seconds that one binary may take."""
-MAX_MESSAGE_SIZE: Final = 1000
-"""Characters of a message."""
 
 _PROBE_TIME_LIMIT = 10.0
 _NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
@@ -273,17 +272,11 @@ def _one_line(text: str) -> str:
         if line and part.strip():
             line += " " if part.startswith((" ", "]")) else ": "
         line += part.strip()
-    return _shorten(line)
-
-
-def _shorten(text: str) -> str:
-    """The beginning and the end: a long name is in the middle."""
-    half = MAX_MESSAGE_SIZE // 2 - 1
-    return text if len(text) <= MAX_MESSAGE_SIZE else f"{text[:half]} … {text[-half + 1 :]}"
+    return shorten(line)
 
 
 def _first_line(text: str) -> str:
-    return _shorten(next(line.strip() for line in text.splitlines() if line.strip()))
+    return shorten(next(line.strip() for line in text.splitlines() if line.strip()))
 
 
 def _text(outcome: Outcome) -> str:

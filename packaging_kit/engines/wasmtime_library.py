@@ -6,17 +6,14 @@ import ctypes
 import importlib.metadata
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from packaging_kit.engines.messages import WASMTIME_HINT, shorten
 from packaging_kit.errors import UnavailableError
 from packaging_kit.validate.engine import Defect
 
 if TYPE_CHECKING:
     import wasmtime
-
-INSTALL_HINT: Final = "`pip install wasmtime` installs `wasmtime`"
-MAX_MESSAGE_SIZE: Final = 1000
-"""Characters of a message; names of the binary are part of it."""
 
 _HEADING = "failed to parse WebAssembly module\n\nCaused by:\n"
 _OFFSET = re.compile(r"\(at offset 0x([0-9a-f]{1,16})\)\s*\Z")
@@ -56,7 +53,7 @@ class WasmtimeLibrary:
             self.version = importlib.metadata.version("wasmtime")
         except _NOT_THERE as exc:
             raise UnavailableError(
-                "engine-missing", f"the engine `wasmtime` can't be imported: {exc}", hint=INSTALL_HINT
+                "engine-missing", f"the engine `wasmtime` can't be imported: {exc}", hint=WASMTIME_HINT
             ) from exc
         self._library = wasmtime
         self._switches = switches
@@ -114,9 +111,7 @@ def parse_defect(text: str) -> Defect:
 
 def _one_line(text: str) -> str:
     """The lines of a message as one, its middle left out where that is long."""
-    line = "; ".join(part.strip() for part in text.splitlines() if part.strip())
-    half = MAX_MESSAGE_SIZE // 2 - 1
-    return line if len(line) <= MAX_MESSAGE_SIZE else f"{line[:half]} … {line[-half + 1 :]}"
+    return shorten("; ".join(part.strip() for part in text.splitlines() if part.strip()))
 
 
 def _failed(exc: BaseException) -> UnavailableError:

@@ -1,0 +1,15 @@
+"""What both engines say in the same way."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MAX_MESSAGE_SIZE: Final = 1000
+"""Characters of a message; names of the binary are part of it."""
+WASMTIME_HINT: Final = "`pip install wasmtime` installs `wasmtime`"
+
+
+def shorten(text: str) -> str:
+    """The beginning and the end: a long name is in the middle."""
+    half = MAX_MESSAGE_SIZE // 2 - 1
+    return text if len(text) <= MAX_MESSAGE_SIZE else f"{text[:half]} … {text[-half + 1 :]}"
