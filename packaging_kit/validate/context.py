@@ -22,7 +22,7 @@ from packaging_kit.validate.findings import Findings
 from packaging_kit.validate.judging import read_and_judge
 from packaging_kit.validate.policy import Policy
 from packaging_kit.validate.problem import Where
-from packaging_kit.validate.report import CheckedBinary, Profile
+from packaging_kit.validate.report import CheckedBinary, Profile, Report
 from packaging_kit.validate.rule import Rule, apply
 from packaging_kit.validate.rules.binary_rules import BINARY_RULES, DEFECT_RULES
 from packaging_kit.validate.rules.failure_rules import failures
@@ -120,14 +120,26 @@ class Context:
         """What is raised inside is a problem in `part`, where it is about the input; what is not goes on."""
         return Telling(self.findings, part)
 
-    def identify(self) -> EngineIdentity | None:
-        """Who will judge; an engine that is not there is a problem, and no reason not to go on."""
+    def identify(self) -> None:
+        """Find out who will judge; an engine that is not there is a problem, and no reason not to go on."""
         if self.engine is not None:
             with self.telling(Where(part="engine")):
                 self._identity = self.engine.identify()
             if self._identity is None:
                 self.engine = None
-        return self._identity
+
+    def report(self, subject: str, media_type: str, digest: Digest | None) -> Report:
+        """What was found so far, of what is called `subject`."""
+        return Report(
+            subject=subject,
+            profile=self.profile,
+            media_type=media_type,
+            digest=digest,
+            engine=self._identity,
+            binaries=tuple(self.binaries),
+            problems=tuple(self.findings.problems),
+            unlisted=self.findings.unlisted,
+        )
 
     def read_document(self, descriptor: Descriptor, part: Where) -> bytes | None:
         """The bytes of a manifest, index, config or the like; `None` where something is wrong with them."""

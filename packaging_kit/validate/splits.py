@@ -13,7 +13,7 @@ from packaging_kit.artifact.pack import (
 from packaging_kit.artifact.unpack import skeleton_root
 from packaging_kit.blobs import Blob
 from packaging_kit.digest import Digest, verified
-from packaging_kit.document import parse_json
+from packaging_kit.document import Document, parse_json
 from packaging_kit.errors import SkeletonError
 from packaging_kit.fragments.plan import Plan, check_modules, fragment_size, make_plan
 from packaging_kit.fragments.reassemble import iter_whole
@@ -171,8 +171,7 @@ def _read_whole(context: Context, artifact: Manifest) -> WholeArtifact | None:
     if manifest is None:
         return None
     if len(manifest.value.layers) != 1:
-        document = DocumentValue(media_type=IMAGE_MANIFEST, value=parse_json(raw))
-        check_wasm_manifest(context, _whole_manifest(document, raw, manifest.digest))
+        check_wasm_manifest(context, _whole_manifest(manifest))
         return None
     return WholeArtifact(layer=manifest.value.layers[0].blob, config=config, manifest=manifest)
 
@@ -182,13 +181,17 @@ def _check_whole_manifest(context: Context, whole: WholeArtifact, facts: BinaryF
     if digest in context.seen:
         return
     context.seen.add(digest)
-    document = DocumentValue(media_type=IMAGE_MANIFEST, value=parse_json(whole.manifest.raw))
-    check_wasm_manifest(context, _whole_manifest(document, whole.manifest.raw, digest), facts)
+    check_wasm_manifest(context, _whole_manifest(whole.manifest), facts)
 
 
-def _whole_manifest(document: DocumentValue, raw: bytes, digest: Digest) -> WasmManifest:
+def _whole_manifest(manifest: Document[Manifest]) -> WasmManifest:
     return WasmManifest(
-        document=document, raw=raw, digest=digest, part="whole manifest", config_part="whole config", is_split=True
+        document=DocumentValue(media_type=IMAGE_MANIFEST, value=parse_json(manifest.raw)),
+        raw=manifest.raw,
+        digest=manifest.digest,
+        part="whole manifest",
+        config_part="whole config",
+        is_split=True,
     )
 
 

@@ -6,10 +6,10 @@ Nothing here touches a disk or a network, and memory does not grow with what is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from packaging_kit.blobs import BlobSource, Chunk, Scratch
 from packaging_kit.digest import Digest
@@ -74,24 +74,15 @@ def validate_upload(
         UnavailableError: `io-error` and the like, from the source.
     """
     context = _context(blob_source, policy, profile, engine, tag=tag, make_scratch=make_scratch)
-    identity = context.identify()
+    context.identify()
     digest = Digest.of(manifest)
     if entry is not None:
         _check_entry(context, entry)
-    splits = _read_splits(context, referrers)
-    _check_top(context, manifest, media_type, is_split=any(_refers_to(raw, digest) for _, raw in splits))
-    for referrer, raw in splits:
-        _check_referrer(context, referrer, raw, digest)
-    return Report(
-        subject=subject,
-        profile=profile,
-        media_type=media_type,
-        digest=digest,
-        engine=identity,
-        binaries=tuple(context.binaries),
-        problems=tuple(context.findings.problems),
-        unlisted=context.findings.unlisted,
-    )
+    splits = _read_splits(context, referrers, digest)
+    _check_top(context, manifest, media_type, digest, is_split=any(split.refers for split in splits))
+    for split in splits:
+        _check_split(context, split, digest)
+    return context.report(subject, media_type, digest)
 
 
 def validate_binary(
@@ -106,7 +97,7 @@ def validate_binary(
     """Find everything that is wrong with a binary by itself; nothing of `data` is copied."""
     view = memoryview(data).cast("B")
     context = _context(_NO_BLOBS, policy, profile, engine, tag=None, make_scratch=make_scratch)
-    identity = context.identify()
+    context.identify()
     part = Where(part="binary")
     found: Digest | None = None
     with context.telling(part):
@@ -116,16 +107,7 @@ def validate_binary(
         annotations = Annotations("annotations", facts.metadata.annotations)
         context.apply(METADATA_RULES, MetadataSubject(annotations, facts.metadata), part)
         context.apply(POLICY_RULES, PolicySubject(policy=context.policy, annotations=annotations, facts=facts), part)
-    return Report(
-        subject=subject,
-        profile=profile,
-        media_type=WASM,
-        digest=found,
-        engine=identity,
-        binaries=tuple(context.binaries),
-        problems=tuple(context.findings.problems),
-        unlisted=context.findings.unlisted,
-    )
+    return context.report(subject, WASM, found)
 
 
 def _find_in(view: memoryview, facts: BinaryFacts) -> StoredBinary:
@@ -179,12 +161,12 @@ def _context(
     )
 
 
-def _check_top(context: Context, raw: bytes, media_type: str, *, is_split: bool) -> None:
-    part = Where(part=_part_of(media_type), digest=Digest.of(raw))
+def _check_top(context: Context, raw: bytes, media_type: str, digest: Digest, *, is_split: bool) -> None:
+    part = Where(part=_part_of(media_type), digest=digest)
     if not context.apply(ANY_TYPE_RULES, media_type, part):
         return
     document = check_document(context, raw, media_type, part, context.tag)
-    context.seen.add(Digest.of(raw))
+    context.seen.add(digest)
     if document is None:
         return
     if context.profile is Profile.OCI:
@@ -201,8 +183,7 @@ def _check_top(context: Context, raw: bytes, media_type: str, *, is_split: bool)
         elif document.text("artifactType") == SKELETON_ARTIFACT:
             check_skeleton_artifact(context, raw, is_checked=True)
         else:
-            manifest = WasmManifest(document=document, raw=raw, digest=Digest.of(raw), is_split=is_split)
-            check_wasm_manifest(context, manifest)
+            check_wasm_manifest(context, WasmManifest(document=document, raw=raw, digest=digest, is_split=is_split))
 
 
 def _check_index(context: Context, index: DocumentValue, depth: int) -> int:
@@ -264,10 +245,15 @@ def _is_split_index(context: Context, index: DocumentValue) -> bool:
     entries = index.entries()
     first = entries[0].parsed() if entries else None
     raw = None if first is None or first.media_type != IMAGE_MANIFEST else context.peek_document(first)
-    value = None if raw is None else JsonText.parse(raw).value
-    is_ours = isinstance(value, dict) and value.get("artifactType") == SKELETON_ARTIFACT
+    members = {} if raw is None else _members(raw)
     # One that refers to something stands in a list of referrers, which is an index too.
-    return is_ours and value is not None and "subject" not in value
+    return members.get("artifactType") == SKELETON_ARTIFACT and "subject" not in members
+
+
+def _members(raw: bytes) -> Mapping[str, Any]:
+    """The members of a document; none, where it is no JSON object."""
+    value = JsonText.parse(raw).value
+    return value if isinstance(value, dict) else {}
 
 
 def _check_entry(context: Context, entry: Descriptor) -> None:
@@ -276,13 +262,21 @@ def _check_entry(context: Context, entry: Descriptor) -> None:
     context.apply(DESCRIPTOR_RULES, DescriptorValue("", entry.to_json()), part)
 
 
-def _read_splits(context: Context, referrers: Sequence[Descriptor]) -> list[tuple[Descriptor, bytes]]:
-    """Those referrers that are our splits, with their bytes."""
+class _Split(NamedTuple):
+    """Our own split, in a list of referrers: its descriptor, its bytes, and whether it says itself that it refers."""
+
+    referrer: Descriptor
+    raw: bytes
+    refers: bool
+
+
+def _read_splits(context: Context, referrers: Sequence[Descriptor], subject: Digest) -> list[_Split]:
+    """Those referrers that are our splits."""
     found = []
     for referrer in referrers:
         if referrer.artifact_type in (SKELETON_ARTIFACT, SPLIT_INDEX):
             raw = context.read_document(referrer, _part_of_split(referrer))
-            found += [] if raw is None else [(referrer, raw)]
+            found += [] if raw is None else [_Split(referrer, raw, _refers_to(raw, subject))]
     return found
 
 
@@ -293,15 +287,15 @@ def _part_of_split(referrer: Descriptor) -> Where:
 
 def _refers_to(raw: bytes, subject: Digest) -> bool:
     """Whether a document says itself that it refers to this one."""
-    value = JsonText.parse(raw).value
-    named = value.get("subject") if isinstance(value, dict) else None
+    named = _members(raw).get("subject")
     return isinstance(named, dict) and named.get("digest") == subject.value
 
 
-def _check_referrer(context: Context, referrer: Descriptor, raw: bytes, subject: Digest) -> None:
+def _check_split(context: Context, split: _Split, subject: Digest) -> None:
     """Check our own split that refers to what is validated."""
+    referrer, raw, refers = split
     part = _part_of_split(referrer)
-    context.apply(REFERRER_RULES, ReferrerSubject(_refers_to(raw, subject), subject), part)
+    context.apply(REFERRER_RULES, ReferrerSubject(refers, subject), part)
     context.seen.add(referrer.digest)
     if referrer.artifact_type == SKELETON_ARTIFACT:
         check_skeleton_artifact(context, raw)
