@@ -35,7 +35,7 @@ fmt: $(VENV)/.installed ## format the code
 	$(BIN)/ruff check --fix .
 
 bless: $(VENV)/.installed ## rewrite what the command line tests expect; read the diff
-	BLESS=1 $(BIN)/python -m pytest -n 0 tests/test_command_line.py tests/test_documentation.py
+	BLESS=1 $(BIN)/python -m pytest -n 0 tests/test_command_line.py tests/test_documentation.py tests/test_rules_document.py
 
 fixtures: $(VENV)/.installed ## make the committed fixtures again; no diff is expected
 	$(BIN)/python -m fixtures.build --real

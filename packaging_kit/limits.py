@@ -74,8 +74,14 @@ MAX_LITERAL_IN_MEMORY: Final = 32 * MIB
 MAX_SECTIONS: Final = 1 << 18
 """Sections of one binary that are walked: millions of two bytes each take seconds; real ones have a few thousand."""
 MAX_CHECKED_SPANS: Final = 1 << 15
-"""Spans of a split that is put together to be checked: each takes as long as 100 kB of a large one."""
+"""Spans of the wholes that are put together for one upload: each takes as long as 100 kB of a large one."""
 MAX_CHECKED_DOCUMENTS: Final = 16 * MIB
 """Bytes of documents that are read for one upload: ten thousand manifests may name one config."""
+MAX_PUT_TOGETHER: Final = 256 * MIB
+"""Bytes of wholes that are put together for one upload, whatever is stored of them."""
+MAX_READ_AGAIN: Final = 256 * MIB
+"""Bytes of skeletons that are read for one upload when they were read before."""
+MAX_KEPT_FACTS: Final = 32 * MIB
+"""Bytes of memory for what is known of the binaries of one upload; no further one is read above that."""
 MAX_JSON_OBJECTS: Final = 200_000
 """Objects of a document that is looked into: 10,000 descriptors have 40,000 of them."""

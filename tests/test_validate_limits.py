@@ -10,14 +10,17 @@ from typing import Final
 
 import pytest
 
+from packaging_kit import Form, LayoutPlace
 from packaging_kit.digest import Digest
-from packaging_kit.limits import MAX_DEPTH, MAX_MANIFEST_SIZE, MIB
+from packaging_kit.document import dump_json
+from packaging_kit.limits import KIB, MAX_DEPTH, MAX_MANIFEST_SIZE, MIB
 from packaging_kit.oci.media_types import (
     EMPTY,
     IMAGE_INDEX,
     IMAGE_MANIFEST,
     SKELETON,
     SKELETON_ARTIFACT,
+    SPLIT_INDEX,
     WASM,
     WASM_CONFIG,
     WHOLE_CONFIG,
@@ -25,7 +28,8 @@ from packaging_kit.oci.media_types import (
 )
 from packaging_kit.stores.memory import MemoryStore
 from packaging_kit.validate.upload import validate_upload
-from tests.layouts import Json
+from tests.layouts import Entry, Json, entries, read_document
+from tests.repositories import pack
 from tests.strategies import (
     COMPONENT,
     CORE_MODULE,
@@ -42,6 +46,7 @@ from tests.strategies import (
     vector,
 )
 from tests.strategies import SKELETON as SKELETON_PREAMBLE
+from tests.test_copy import CountingLayout
 from tests.worst_cases import Make, Upload, digests, measure, repeated
 
 # The slowest take 1.6 s of the processor at rest, and other tests run beside them: what is not bounded takes far more.
@@ -386,20 +391,20 @@ def _levels(count: int) -> bytes:
     return (b"\x04\xff\xff\xff\xff\x07" + COMPONENT) * (count // 10)
 
 
-def _split(root: bytes, *others: bytes, size: int = 0) -> Make:
-    """A skeleton artifact with these skeletons, whose whole is said to have `size` bytes."""
+def _skeletons(upload: Upload, root: bytes, *others: bytes, whole: bytes = b"") -> Entry:
+    """A skeleton artifact with these skeletons, which says that it stands for `whole`."""
+    skeletons = [upload.blob(each, SKELETON) for each in (root, *(each for each in others if _is_skeleton(each)))]
+    for each in others:
+        upload.blob(each)
+    layer = {"mediaType": WASM, "digest": Digest.of(whole).value, "size": len(whole)}
+    config = upload.blob(json.dumps(_config()).encode(), WHOLE_CONFIG)
+    manifest = upload.manifest(layer, config=config | {"mediaType": WASM_CONFIG})
+    layers = (*skeletons, config, manifest | {"mediaType": WHOLE_MANIFEST})
+    return upload.manifest(*layers, config=upload.blob(b"{}", EMPTY), artifactType=SKELETON_ARTIFACT)
 
-    def make(upload: Upload) -> None:
-        skeletons = [upload.blob(each, SKELETON) for each in (root, *(each for each in others if _is_skeleton(each)))]
-        for each in others:
-            upload.blob(each)
-        layer = {"mediaType": WASM, "digest": Digest.of(b"").value, "size": size}
-        config = upload.blob(json.dumps(_config()).encode(), WHOLE_CONFIG)
-        whole = upload.manifest(layer, config=config | {"mediaType": WASM_CONFIG})
-        layers = (*skeletons, config, whole | {"mediaType": WHOLE_MANIFEST})
-        upload.name_top(upload.manifest(*layers, config=upload.blob(b"{}", EMPTY), artifactType=SKELETON_ARTIFACT))
 
-    return make
+def _split(root: bytes, *others: bytes) -> Make:
+    return lambda upload: upload.name_top(_skeletons(upload, root, *others))
 
 
 def _is_skeleton(data: bytes) -> bool:
@@ -483,7 +488,64 @@ def _one_layer(upload: Upload) -> None:
     upload.name_top(upload.index(*manifests))
 
 
+def _index(make: Callable[[Upload, int], Entry], count: int) -> Make:
+    """An index of so many, which says what it is, so that nobody takes it for a split index."""
+    return lambda upload: upload.name_top(upload.index(*(make(upload, n) for n in range(count)), artifactType="a/b"))
+
+
+def _around(sections: bytes, *others: bytes) -> Callable[[Upload, int], Entry]:
+    """Different skeletons with these sections, and what those name."""
+
+    def make(upload: Upload, number: int) -> Entry:
+        root = SKELETON_PREAMBLE + custom("n", str(number).encode()) + sections
+        return _skeletons(upload, root, *(() if number else others))
+
+    return make
+
+
+def _nested(skeleton: bytes) -> Make:
+    return _index(_around(external(4, 8, sha256(skeleton)), skeleton), 50)
+
+
+def _large(times: int, size: int, count: int) -> Make:
+    """Splits that put one module of 16 MiB together so many times, and say that it has `size` bytes."""
+
+    def make(upload: Upload) -> None:
+        large = module(16 * MIB)
+        _index(_around(external(1, size, sha256(large)) * times, large), count)(upload)
+
+    return make
+
+
+def _one_whole(upload: Upload) -> None:
+    """A split of 240 MiB, and 100 manifests that say that it stands for other bytes."""
+    large = module(16 * MIB)
+    root = SKELETON_PREAMBLE + external(1, len(large), sha256(large)) * 15
+    upload.blob(large)
+    _index(lambda upload, n: _skeletons(upload, root, whole=str(n).encode()), 100)(upload)
+
+
+def _component(*sections: bytes) -> Callable[[Upload, int], Entry]:
+    return lambda upload, n: upload.wasm(component(custom("n", str(n).encode()), *sections), _config())
+
+
 AGAIN: Final[dict[str, tuple[Make, str]]] = {
+    "one module of 16 MiB in 100 splits": (_large(15, 16 * MIB, 100), "skeleton-too-large"),
+    "one module of 16 MiB in 200 splits that say that it has 4 KiB": (_large(1, 4 * KIB, 200), "skeleton-too-large"),
+    "one split of 240 MiB under 100 manifests": (_one_whole, "skeleton-too-large"),
+    "one skeleton of 15 MiB inside 50 others": (
+        _nested(SKELETON_PREAMBLE + custom("x", bytes(15 * MIB))),
+        "skeleton-too-large",
+    ),
+    "one skeleton of 30,000 externals inside 50 others": (
+        _nested(SKELETON_PREAMBLE + external(1, 4096, bytes(32)) * 30_000),
+        "skeleton-too-large",
+    ),
+    "20 components of 20 MiB outside of modules": (
+        _index(_component(custom("x", bytes(20 * MIB))), 20),
+        "config-layer-digests",
+    ),
+    "20 components of 90,000 imports": (_index(_component(_imports(90_000)), 20), "wasm-too-large"),
     "one config of 3 MB in 100 manifests": (_one_config, "document-invalid"),
     "one component of 100,000 imports in 100 manifests": (_one_layer, "document-invalid"),
 }
@@ -532,6 +594,22 @@ def test_worst_case_is_held_against_a_policy_in_bounded_time_and_memory(name: st
 
     assert measured.growth < MEMORY
     assert measured.seconds < SECONDS
+
+
+def test_fragment_that_many_split_indexes_name_is_read_once(tmp_path: Path) -> None:
+    place = LayoutPlace(folder=tmp_path, tag="v1")
+    pack(place, component(section(1, MODULES[0])), Form.BOTH, "v1")
+    upload = Upload(tmp_path)
+    (split,) = (entry for entry in entries(tmp_path) if entry.get("artifactType") == SPLIT_INDEX)
+    split_index = read_document(tmp_path, split)
+    copies = [upload.blob(dump_json(split_index | {"annotations": {"a.b": str(n)}}), IMAGE_INDEX) for n in range(20)]
+    index = dump_json({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "artifactType": "a/b", "manifests": copies})
+    store = CountingLayout(tmp_path)
+    store.read = []
+    report = validate_upload(index, IMAGE_INDEX, store)
+
+    assert [problem.code for problem in report.problems].count("split-document-bytes") == len(copies)
+    assert store.read.count(Digest.of(MODULES[0])) == 1
 
 
 def test_documents_that_are_missing_do_not_count_as_read() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from packaging_kit.blobs import BlobSource, Chunk, Scratch
+from packaging_kit.blobs import BlobSource, Chunk, MemoryScratch, Scratch
 from packaging_kit.digest import Digest
 from packaging_kit.errors import NotFoundError
 from packaging_kit.limits import CHUNK_SIZE
@@ -89,6 +89,18 @@ class Exploded(BlobSource):
     def components(self) -> tuple[Fragment, ...]:
         """The nested skeletons."""
         return tuple(fragment for fragment in self.fragments if fragment.kind is FragmentKind.COMPONENT)
+
+    def outline(self) -> Exploded:
+        """The digests, sizes and places of all fragments, without any bytes and without what stands where."""
+        return Exploded(
+            kind=self.kind,
+            whole=(self.digest, self.size),
+            root=(self.root, self.skeleton_size),
+            fragments=self.fragments,
+            occurrences={},
+            pieces={},
+            content=Content(None, MemoryScratch()),
+        )
 
     def whole_offset(self, offset: int) -> int:
         """Where in the whole the byte at `offset` of the root skeleton stands.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Final
 
@@ -34,6 +34,8 @@ from packaging_kit.wasm.reader import Reader
 from packaging_kit.wasm.scanner import SectionScanner
 from packaging_kit.wasm.sections import SectionId
 
+_FOR_A_TEXT: Final = 100  # bytes of memory, besides its characters
+_FOR_A_FRAGMENT: Final = 500
 _IMPORTS: Final = "\0imports"  # no custom section that is wanted has this name
 
 
@@ -69,6 +71,19 @@ class BinaryFacts:
     def name_count(self) -> int:
         """Of its imports and exports."""
         return len(self.imports or ()) + (0 if self.interface is None else len(self.interface.exports))
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes to keep its outline."""
+        names = (*(self.imports or ()), *(() if self.interface is None else self.interface.exports))
+        texts = (*names, *chain.from_iterable(self.metadata.annotations.items()))
+        fragments = () if self.exploded is None else self.exploded.fragments
+        return sum(map(len, texts)) + _FOR_A_TEXT * len(texts) + _FOR_A_FRAGMENT * len(fragments)
+
+    def outline(self) -> BinaryFacts:
+        """The same without what is only wanted while the binary is judged by itself."""
+        exploded = None if self.exploded is None else self.exploded.outline()
+        return replace(self, exploded=exploded, module_errors=(), unknown_sections=())
 
     @property
     def kind_name(self) -> str:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from packaging_kit.artifact.pack import WholeArtifact
 from packaging_kit.blobs import Blob, BlobSource, Chunk, Scratch, check_blob, check_size, too_large
 from packaging_kit.digest import Digest, verified
 from packaging_kit.document import Document
-from packaging_kit.errors import DocumentError, PackagingKitError, WasmFormatError
-from packaging_kit.limits import MAX_CHECKED_DOCUMENTS
+from packaging_kit.errors import PackagingKitError, WasmFormatError
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.manifest import Manifest
 from packaging_kit.oci.media_types import DOCUMENTS
 from packaging_kit.oci.repository import DocumentSource
+from packaging_kit.validate.amounts import Amounts
 from packaging_kit.validate.binaries import BinaryFacts, StoredBinary, read_facts
 from packaging_kit.validate.engine import Engine, EngineIdentity
 from packaging_kit.validate.findings import Findings
@@ -28,8 +28,6 @@ from packaging_kit.validate.rules.binary_rules import BINARY_RULES, DEFECT_RULES
 from packaging_kit.validate.rules.failure_rules import failures
 
 S = TypeVar("S")
-
-_FOR_A_NAME: Final = 40  # bytes of a document that take as long as an import or export that is looked at again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +91,7 @@ class Context:
         broken: those in which errors were found.
         unread: documents that could not be read.
         restored: what the skeleton artifacts that were checked stand for.
+        amounts: of what was read and kept.
     """
 
     source: BlobSource
@@ -110,7 +109,7 @@ class Context:
     unread: set[Blob] = field(default_factory=set)
     restored: dict[Digest, RestoredWhole | None] = field(default_factory=dict)
     _identity: EngineIdentity | None = None
-    _left: int = MAX_CHECKED_DOCUMENTS
+    amounts: Amounts = field(default_factory=Amounts)
 
     def apply(self, rules: Iterable[Rule[S]], subject: S, part: Where) -> bool:
         """Hold `rules` against a subject; whether no error was found, whatever a policy calls it."""
@@ -160,24 +159,13 @@ class Context:
             return None
 
     def _read(self, descriptor: Descriptor) -> bytes:
-        self._spend(0)
+        self.amounts.read_document(0)
         if isinstance(self.source, DocumentSource) and descriptor.media_type in DOCUMENTS:
             raw = self.source.read_document(descriptor)
         else:
             raw = self.source.read_blob(descriptor.digest, size=descriptor.size)
-        self._spend(len(raw))
+        self.amounts.read_document(len(raw))
         return raw
-
-    def _spend(self, size: int) -> None:
-        """Count bytes that are looked at, however often: ten thousand manifests may name one config or layer.
-
-        Raises:
-            DocumentError: `document-invalid`.
-        """
-        self._left -= size
-        if self._left < 0:
-            message = f"more than {MAX_CHECKED_DOCUMENTS} bytes of documents would be read for one upload"
-            raise DocumentError("document-invalid", message)
 
     def check_presence(self, descriptor: Descriptor, part: Where) -> None:
         """Look whether a blob is there with its size, whose bytes are not read; a document is."""
@@ -206,7 +194,7 @@ class Context:
                 self.facts[layer.digest] = self._read_stored(layer, part, manifest)
         elif (known := self.facts[layer.digest]) is not None:
             with self.telling(Where(part="binary", digest=layer.digest)):
-                self._spend(_FOR_A_NAME * known.name_count)
+                self.amounts.look_again(known)
                 check_size(known.whole.size, layer.size, "the layer")
                 return known
             return None
@@ -249,8 +237,10 @@ class Context:
             facts = read_facts(pieces, self.scratch())
             return facts, find(facts)
 
+        self.amounts.begin_binary()
         judged = read_and_judge(chunks, read, self.engine)
         facts = judged.facts
+        self.amounts.end_binary(facts)
         self.binaries.append(CheckedBinary(kind=facts.kind_name, whole=facts.whole, root=facts.root, manifest=manifest))
         self.apply(BINARY_RULES, facts, part)
         with self.telling(part):
@@ -258,7 +248,7 @@ class Context:
                 raise judged.error
         for defect in judged.defects:
             self.apply(DEFECT_RULES, defect, part)
-        return facts
+        return facts.outline()
 
     def scratch(self) -> Scratch | None:
         """Working space for one component; `None` for what memory has."""

@@ -6,7 +6,7 @@ Both are found in the same bytes that are hashed and split: nothing is read twic
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from packaging_kit.blobs import BlobSource, Chunk, MemoryScratch
 from packaging_kit.digest import Digest
@@ -42,11 +42,22 @@ def iter_few_sections(chunks: Iterable[C], sections_left: int = MAX_SECTIONS) ->
     return counter.sections_left
 
 
+class ReadAgain(Protocol):
+    """Counts skeletons that are read for one upload more than once."""
+
+    def begin_skeleton(self, digest: Digest) -> None:
+        """One is about to be read; raises where that is once too often."""
+
+    def end_skeleton(self, digest: Digest, size: int, section_count: int) -> None:
+        """One was read, as far as it could be."""
+
+
 class FewSections(BlobSource):
     """A source whose blobs are skeletons, with not too many sections in all of them: each may be a fragment."""
 
-    def __init__(self, source: BlobSource) -> None:
+    def __init__(self, source: BlobSource, amounts: ReadAgain) -> None:
         self._source = source
+        self._amounts = amounts
         self._sections_left = MAX_EXTERNALS
 
     def blob_size(self, digest: Digest) -> int:
@@ -56,8 +67,13 @@ class FewSections(BlobSource):
         return self._source.iter_blob_unverified(digest, start, end)
 
     def iter_blob(self, digest: Digest, *, size: int | None = None) -> Iterator[bytes]:
-        chunks = iter_few_sections(self._source.iter_blob(digest, size=size), self._sections_left)
-        self._sections_left = yield from chunks
+        self._amounts.begin_skeleton(digest)
+        before, left = self._sections_left, 0  # where it breaks off, it may be for too many
+        try:
+            left = yield from iter_few_sections(self._source.iter_blob(digest, size=size), before)
+        finally:
+            self._amounts.end_skeleton(digest, self._source.blob_size(digest), before - left)
+        self._sections_left = left
 
 
 def scan(scanner: SectionScanner, chunk: Chunk | None, errors: list[WasmFormatError]) -> None:

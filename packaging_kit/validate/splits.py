@@ -17,7 +17,7 @@ from packaging_kit.document import Document, parse_json
 from packaging_kit.errors import SkeletonError
 from packaging_kit.fragments.plan import Plan, check_modules, fragment_size, make_plan
 from packaging_kit.fragments.reassemble import iter_whole
-from packaging_kit.limits import MAX_CHECKED_SPANS, MAX_LITERAL_IN_MEMORY, MIB
+from packaging_kit.limits import MAX_LITERAL_IN_MEMORY
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.index import Index, parse_index
 from packaging_kit.oci.manifest import Manifest, describe_manifest, parse_manifest
@@ -47,8 +47,6 @@ from packaging_kit.validate.texts import check_document, parse_checked
 from packaging_kit.validate.values import DocumentValue
 
 _MOST_OF_SKELETONS: Final = MAX_LITERAL_IN_MEMORY // 2  # they are in memory once more when the whole is read
-_SURELY_READ: Final = 256 * MIB
-_MOST_TIMES: Final = 16  # what a whole may be of its modules: compositions of many that are alike come to three
 
 
 def check_skeleton_artifact(context: Context, raw: bytes, *, is_checked: bool = False) -> RestoredWhole | None:
@@ -140,6 +138,8 @@ def check_split_index(context: Context, raw: bytes) -> None:
 def _check_fragment(context: Context, fragment: WholeArtifact, *, is_read: bool) -> None:
     """Look whether a fragment artifact is there, byte for byte; its digests say what it has to be."""
     part = Where(part="fragment artifact", digest=fragment.descriptor.digest)
+    if fragment.descriptor.digest in context.seen:
+        return
     context.seen.add(fragment.descriptor.digest)
     context.read_document(fragment.descriptor, part)
     context.read_document(fragment.manifest.value.config, part)
@@ -200,7 +200,8 @@ def _read_plan(context: Context, root: Digest) -> Plan | None:
     part = Where(part="skeleton", digest=root)
     with context.telling(part):
         try:
-            return make_plan(root, FewSections(context.source), context.scratch() or LimitedScratch(_MOST_OF_SKELETONS))
+            skeletons = FewSections(context.source, context.amounts)
+            return make_plan(root, skeletons, context.scratch() or LimitedScratch(_MOST_OF_SKELETONS))
         except SkeletonError as exc:
             context.findings.extend(failures(exc, Where(part="skeleton", digest=Digest(exc.digest))))
     return None
@@ -211,11 +212,12 @@ def _read_facts(context: Context, whole: WholeArtifact, plan: Plan | None, *, is
     layer, manifest = whole.manifest.value.layers[0], whole.manifest.digest
     if is_stored or layer.digest in context.facts:
         return context.read_layer(layer, manifest)
-    if plan is None or not _has_modules(context, plan):
+    modules = None if plan is None else _find_modules(context, plan)
+    if plan is None or modules is None:
         return None
     part = Where(part="binary", digest=layer.digest)
     with context.telling(part):
-        _check_amount(plan)
+        context.amounts.put_together(plan, modules)
         check_modules(plan, context.source)
         chunks = iter_whole(plan, context.source)
         is_named = layer.digest.algorithm == "sha256"
@@ -231,25 +233,10 @@ def _read_facts(context: Context, whole: WholeArtifact, plan: Plan | None, *, is
     return None
 
 
-def _check_amount(plan: Plan) -> None:
-    """Refuse to put together what is far more than is stored: its bytes are read one by one.
-
-    Raises:
-        SkeletonError: `skeleton-too-large`.
-    """
-    if plan.span_count > MAX_CHECKED_SPANS:
-        message = f"the whole has more than {MAX_CHECKED_SPANS} spans"
-        raise SkeletonError("skeleton-too-large", message, digest=plan.root.value)
-    stored = sum(plan.module_sizes.values())
-    if plan.size > max(_SURELY_READ, _MOST_TIMES * stored):
-        message = f"it stands for {plan.size} bytes, and its modules have {stored}"
-        raise SkeletonError("skeleton-too-large", message, digest=plan.root.value)
-
-
-def _has_modules(context: Context, plan: Plan) -> bool:
-    """Whether every module is there; each that is not is a problem."""
-    before = context.findings.serious
+def _find_modules(context: Context, plan: Plan) -> dict[Digest, int] | None:
+    """The size that every module has; `None` where not all are there, and each that is not is a problem."""
+    found = {}
     for digest in plan.module_sizes:
         with context.telling(Where(part="fragment", digest=digest)):
-            fragment_size(context.source, digest)
-    return context.findings.serious == before
+            found[digest] = fragment_size(context.source, digest)
+    return found if len(found) == len(plan.module_sizes) else None

@@ -70,7 +70,7 @@ wasm_too_deep = _of_code(
 )
 wasm_too_large = _of_code(
     "wasm-too-large",
-    what="a binary of more than 8 GiB, 2^20 spans, 2^18 sections, or 32 MiB outside of its core modules",
+    what="a binary of more than 8 GiB, 2^20 spans, 2^18 sections, or 32 MiB outside of its modules; several so large",
     why=f"{_SPLIT}, Explode: the limits within which it is split, put together and looked into",
     example="a component with 50 MiB of custom sections",
 )
@@ -82,7 +82,7 @@ skeleton_not_canonical = _of_code(
 )
 skeleton_too_large = _of_code(
     "skeleton-too-large",
-    what="a skeleton that stands for more bytes, levels or spans than are taken",
+    what="skeletons that stand for more bytes, levels or spans than are taken, or are read again too often",
     why=f"{_SPLIT}, Reassembly: a few kilobytes can stand for terabytes",
     example="a skeleton that names one module a million times",
 )
