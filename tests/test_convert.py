@@ -35,7 +35,8 @@ from packaging_kit.oci.media_types import (
 )
 from packaging_kit.operations.places import LocalPlace, with_tag
 from packaging_kit.operations.repositories import open_local_sink, open_source
-from packaging_kit.transfer.copy import ReferrerChoice
+from packaging_kit.stores.memory import MemoryStore
+from packaging_kit.transfer.copy import ReferrerChoice, copy
 from packaging_kit.transfer.progress import NoProgress
 from tests.repositories import (
     PLACE_KINDS,
@@ -405,6 +406,20 @@ def test_signed_artifact_that_refers_to_something_itself_still_does(tmp_path: Pa
     convert(place, Form.WHOLE)
 
     assert [found.digest for found in LayoutStore(place.folder).referrers(subject.digest)] == [entry.digest]
+
+
+@pytest.mark.parametrize("form", [Form.MAPPED, Form.BOTH])
+def test_split_of_an_artifact_that_refers_to_something_itself_is_copied_with_it(form: Form, tmp_path: Path) -> None:
+    place = LayoutPlace(folder=tmp_path / "layout", tag=TAG)
+    subject = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"elsewhere"), size=9)
+    entry = put_older(place, WASM_CONFIG, WASM, sample(), subject=subject)
+    source, sink = LayoutStore(place.folder), MemoryStore()
+    convert(place, form)
+    split = source.referrers(entry.digest)
+    copy(source, sink, [(TAG, source.find(TAG))], referrers=ReferrerChoice.AUTO, force=False)
+
+    assert len(split) == (1 if form is Form.MAPPED else 2)
+    assert sink.referrers(entry.digest) == split
 
 
 @pytest.mark.parametrize(("before", "after"), FORM_PAIRS)

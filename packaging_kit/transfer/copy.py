@@ -17,7 +17,7 @@ from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.layout import Tagged
 from packaging_kit.oci.links import check_entry
 from packaging_kit.oci.manifest import Manifest
-from packaging_kit.oci.media_types import IMAGE_MANIFEST, SKELETON_ARTIFACT, SPLIT_INDEX, WHOLE_MANIFEST
+from packaging_kit.oci.media_types import IMAGE_MANIFEST, SKELETON_ARTIFACT, SPLIT_INDEX, WASM_CONFIG, WHOLE_MANIFEST
 from packaging_kit.oci.repository import DocumentSource, RepositorySink, RepositorySource, TakenChunks
 from packaging_kit.stores.scratch import FileScratch
 from packaging_kit.stores.workers import Job, Workers
@@ -277,10 +277,11 @@ class _Copy:
             return self.source.referrers(subject, None if self.choice is ReferrerChoice.ALL else _OWN)
 
     def _may_have_ours(self, node: Node) -> bool:
+        """Whether a split of ours may refer to it: to nothing that itself refers, unless that is a Wasm artifact."""
         return (
             node.links is not None
             and node.descriptor.media_type == IMAGE_MANIFEST
-            and node.links.subject is None
+            and (node.links.subject is None or node.links.artifact_type == WASM_CONFIG)
             and node.descriptor.digest not in self._of_splits
         )
 
