@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from packaging_kit.validate.engine import Engine as Engine
     from packaging_kit.validate.engine import EngineIdentity as EngineIdentity
     from packaging_kit.validate.policy import Policy as Policy
+    from packaging_kit.validate.policy_text import parse_policy as parse_policy
     from packaging_kit.validate.problem import Level as Level
     from packaging_kit.validate.problem import Problem as Problem
     from packaging_kit.validate.problem import Where as Where
@@ -143,6 +144,7 @@ _HOMES = {
     "transfer.copy": ("Copied", "ReferrerChoice"),
     "validate.engine": ("Binary", "Defect", "Engine", "EngineIdentity"),
     "validate.policy": ("Policy",),
+    "validate.policy_text": ("parse_policy",),
     "validate.problem": ("Level", "Problem", "Where"),
     "validate.report": ("CheckedBinary", "Profile", "Report"),
     "validate.upload": ("validate_binary", "validate_upload"),

@@ -26,7 +26,7 @@ import oras.provider
 import pytest
 
 import packaging_kit
-from packaging_kit import Digest, Form, Input, LayoutPlace, PackOptions, Policy, Profile, Settings, explode
+from packaging_kit import Digest, Form, Input, LayoutPlace, PackOptions, Profile, Settings, explode
 from packaging_kit.engines.wasm_tools import WasmToolsEngine
 from packaging_kit.errors import PackagingKitError, RegistryError, UnavailableError
 from packaging_kit.oci.media_types import (
@@ -781,7 +781,7 @@ def test_refusal_is_shown_by_oras(gate: Gate, tmp_path: Path, caplog: pytest.Log
 @pytest.fixture
 def strict(example: ModuleType, tmp_path: Path) -> Iterator[Gate]:
     """A gate that has no engine to ask, and a policy that takes versions alone as tags."""
-    policy = Policy.parse("[tags]\nsemantic = true\n")
+    policy = packaging_kit.parse_policy("[tags]\nsemantic = true\n")
     yield from serve(example.GateServer(tmp_path / "gate", policy=policy), tmp_path / "gate")
 
 

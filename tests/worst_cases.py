@@ -23,7 +23,7 @@ from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.fields import Fields
 from packaging_kit.oci.media_types import WASM, WASM_CONFIG
 from packaging_kit.stores.layout import LayoutStore
-from packaging_kit.validate.policy import Policy
+from packaging_kit.validate.policy_text import parse_policy
 from packaging_kit.validate.upload import validate_binary, validate_upload
 from tests.layouts import Entry, HandMade, Json, blob_path
 from tests.schema_checks import REPOSITORY
@@ -94,7 +94,7 @@ def main(folder: Path, policy: str) -> None:
     """Validate what stands in a folder, and print what it took."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     store = LayoutStore.open(folder)
-    parsed = Policy.parse(policy)
+    parsed = parse_policy(policy)
     binary, top = folder / _BINARY, folder / _TOP
     data = binary.read_bytes() if binary.exists() else b""
     before, began = _peak(), time.process_time()

@@ -336,7 +336,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--policy", type=Path, help="TOML; without one the rules alone count")
     arguments = parser.parse_args()
-    policy = None if arguments.policy is None else Policy.parse(arguments.policy.read_text())
+    policy = None if arguments.policy is None else packaging_kit.parse_policy(arguments.policy.read_text())
     with GateServer(arguments.folder, arguments.port, policy=policy) as server:
         sys.stdout.write(f"127.0.0.1:{server.server_port}\n")
         sys.stdout.flush()

@@ -22,9 +22,9 @@ from packaging_kit.stores.files import io_errors
 from packaging_kit.stores.indexed import IndexedStore
 from packaging_kit.stores.layout import LayoutStore
 from packaging_kit.stores.scratch import FileScratch
-from packaging_kit.validate.catalog import CODES
 from packaging_kit.validate.engine import Binary, Defect, Engine, EngineIdentity
-from packaging_kit.validate.policy import MAX_POLICY_SIZE, Policy
+from packaging_kit.validate.policy import Policy
+from packaging_kit.validate.policy_text import MAX_POLICY_SIZE, parse_policy
 from packaging_kit.validate.report import Profile, Report
 from packaging_kit.validate.upload import report_unreadable, validate_binary, validate_upload
 
@@ -65,7 +65,7 @@ def read_policy(path: Path) -> Policy:
     """
     with io_errors(path), path.open("rb") as file:
         raw = file.read(MAX_POLICY_SIZE + 1)
-    return Policy.parse_bytes(raw, CODES)
+    return parse_policy(raw)
 
 
 def validate(

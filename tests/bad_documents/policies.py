@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from packaging_kit.oci.media_types import IMAGE_ANNOTATION, IMAGE_INDEX, IMAGE_MANIFEST
 from packaging_kit.validate.policy import Policy
+from packaging_kit.validate.policy_text import parse_policy
 from packaging_kit.validate.problem import Level
 from packaging_kit.validate.report import Profile
 from tests.bad_documents.builders import (
@@ -316,7 +317,7 @@ SPLITS: Final = (
 LEVELS: Final = (
     case(
         "a policy asks for what stands in its file",
-        lambda: artifact(policy=Policy.parse('[size]\nwhole = "7 B"\n[levels]\npolicy-size = "note"')),
+        lambda: artifact(policy=parse_policy('[size]\nwhole = "7 B"\n[levels]\npolicy-size = "note"')),
         note("policy-size", part="binary"),
     ),
     case(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from packaging_kit.errors import RequestError
-from packaging_kit.validate.policy import Policy
+from packaging_kit.validate.policy_text import parse_policy
 
 
 class Check(NamedTuple):
@@ -24,7 +24,7 @@ class Check(NamedTuple):
     def miss(self) -> str | None:
         """What it is refused with in place of that; `None` where it is that."""
         try:
-            Policy.parse(self.text)
+            parse_policy(self.text)
         except RequestError as error:
             return None if error.message == self.says else error.message
         return "it is taken"
