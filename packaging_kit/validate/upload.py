@@ -171,19 +171,25 @@ def _check_top(context: Context, raw: bytes, media_type: str, digest: Digest, *,
         return
     if context.profile is Profile.OCI:
         _check_content(context, document, part)
-    elif context.apply(TYPE_RULES, media_type, part):
-        if document.is_index:
-            if _is_split_index(context, document):
-                check_split_index(context, raw)
-            else:
-                before = context.findings.serious
-                count = _check_index(context, document, 1)
-                if count or context.findings.serious == before:  # else it may well be in what could not be read
-                    context.apply(CONTENT_RULES, count, part)
-        elif document.text("artifactType") == SKELETON_ARTIFACT:
-            check_skeleton_artifact(context, raw, is_checked=True)
-        else:
-            check_wasm_manifest(context, WasmManifest(document=document, raw=raw, digest=digest, is_split=is_split))
+    elif not context.apply(TYPE_RULES, media_type, part) or _check_if_split(context, document, raw):
+        return
+    elif document.is_index:
+        before = context.findings.serious
+        count = _check_index(context, document, 1)
+        if count or context.findings.serious == before:  # else it may well be in what could not be read
+            context.apply(CONTENT_RULES, count, part)
+    else:
+        check_wasm_manifest(context, WasmManifest(document=document, raw=raw, digest=digest, is_split=is_split))
+
+
+def _check_if_split(context: Context, document: DocumentValue, raw: bytes) -> bool:
+    """Check a split index or skeleton artifact; whether it is one."""
+    if document.is_index:
+        if is_split := _is_split_index(context, document):
+            check_split_index(context, raw)
+    elif is_split := document.text("artifactType") == SKELETON_ARTIFACT:
+        check_skeleton_artifact(context, raw, is_checked=True)
+    return is_split
 
 
 def _check_index(context: Context, index: DocumentValue, depth: int) -> int:
@@ -210,8 +216,7 @@ def _check_entry_document(context: Context, document: DocumentValue, raw: bytes,
     digest = Digest.of(raw)
     is_new = digest not in context.seen
     context.seen.add(digest)
-    if document.is_index and _is_split_index(context, document):
-        check_split_index(context, raw)
+    if _check_if_split(context, document, raw):
         return 1
     if document.is_index:
         if depth < MAX_INDEX_DEPTH:
@@ -219,9 +224,6 @@ def _check_entry_document(context: Context, document: DocumentValue, raw: bytes,
         with context.telling(part):
             raise DocumentError("document-invalid", f"indexes nest deeper than {MAX_INDEX_DEPTH} levels")
         return 0
-    if document.text("artifactType") == SKELETON_ARTIFACT:
-        check_skeleton_artifact(context, raw, is_checked=True)
-        return 1
     if is_wasm_artifact(document):
         if is_new:
             check_wasm_manifest(context, WasmManifest(document=document, raw=raw, digest=digest))
