@@ -105,7 +105,7 @@ class Exploded(BlobSource):
     def whole_offset(self, offset: int) -> int:
         """Where in the whole the byte at `offset` of the root skeleton stands.
 
-        Those of an external section stand where the section begins that it stands for.
+        Those of external sections stand where the first section of that run of them begins.
         """
         if self.root not in self._pieces:
             return offset
