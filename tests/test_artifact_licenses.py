@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packaging_kit.artifact.licenses import is_license_expression
+from tests.timing import LINEAR
 
 EXPRESSIONS = [
     "MIT",
@@ -116,7 +117,7 @@ def test_any_text_gives_an_answer(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["(" * 200_000, "MIT AND " * 100_000, "a" * 1_000_000, " " * 1_000_000 + "("])
 def test_long_text_is_answered_in_linear_time(text: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
 
     assert not is_license_expression(text) or text.startswith("a")
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < LINEAR

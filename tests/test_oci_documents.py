@@ -14,6 +14,7 @@ from packaging_kit.digest import Digest
 from packaging_kit.document import Document, dump_json, parse_json
 from packaging_kit.errors import DocumentError
 from packaging_kit.limits import MAX_JSON_DEPTH, MAX_JSON_VALUES, MAX_LAYOUT_INDEX_SIZE
+from tests.timing import LINEAR
 
 REFUSED = {
     "nothing": b"",
@@ -58,24 +59,24 @@ def test_document_is_refused(raw: bytes) -> None:
 
 @pytest.mark.parametrize("bracket", [b"[", b'{"a":'], ids=["arrays", "objects"])
 def test_a_million_levels_are_refused_at_once(bracket: bytes) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
 
     with pytest.raises(DocumentError) as error:
         parse_json(bracket * 800_000)
 
-    assert (error.value.code, time.perf_counter() - started < 2) == ("document-invalid", True)
+    assert (error.value.code, time.thread_time() - started < LINEAR) == ("document-invalid", True)
 
 
 @pytest.mark.parametrize(
     "raw", [b'["' + b"\\" * 4_000_000, b'{"a":' + b"9" * 4_000_000 + b"}", b'"' * 4_000_000, b'"a' * 2_000_000]
 )
 def test_largest_document_of_no_sense_is_refused_in_linear_time(raw: bytes) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
 
     with pytest.raises(DocumentError) as error:
         parse_json(raw)
 
-    assert (error.value.code, time.perf_counter() - started < 2) == ("document-invalid", True)
+    assert (error.value.code, time.thread_time() - started < LINEAR) == ("document-invalid", True)
 
 
 def test_document_of_the_largest_size_is_read_and_one_byte_more_is_not() -> None:

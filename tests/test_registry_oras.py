@@ -45,6 +45,7 @@ from tests.hostile import (
 )
 from tests.registry import Basic, Bearer, Fault, Kind, Origin, Registry, Request, Response
 from tests.repositories import registry_options, registry_place, registry_store
+from tests.timing import AT_ONCE
 
 
 def test_method_of_oras_that_is_overridden_is_as_it_was() -> None:
@@ -119,13 +120,11 @@ def test_download_is_checked_against_its_digest(tmp_path: Path) -> None:
         assert pull_refused(registry.host, tmp_path) == "digest-mismatch"
 
 
-def test_refusal_without_a_credential_takes_no_time(tmp_path: Path) -> None:
-    began = time.monotonic()
+def test_refusal_without_a_credential_is_not_tried_again(tmp_path: Path) -> None:
     with Registry(auth=Basic()) as registry:
-        code = pull_refused(registry.host, tmp_path, registry_options(backoff=0.5))
+        code = pull_refused(registry.host, tmp_path)
 
         assert (code, len(registry.requests)) == ("registry-unauthorized", 2)
-    assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
@@ -199,7 +198,7 @@ def test_answer_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
         registry.script([Fault(kind=Kind.STALL, times=None)])
         code = pull_refused(registry.host, tmp_path, registry_options(read_timeout=0.2, tries=2))
 
-    assert (code, time.monotonic() - began < 5) == ("registry-timeout", True)
+    assert (code, time.monotonic() - began < AT_ONCE) == ("registry-timeout", True)
 
 
 def test_every_time_limit_has_a_default() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from packaging_kit.digest import Digest
 from packaging_kit.errors import RequestError
 from packaging_kit.oci.reference import Reference, is_registry_host, parse_host
+from tests.timing import LINEAR
 
 HEX = "a" * 64
 DIGEST = f"sha256:{HEX}"
@@ -259,9 +260,9 @@ def test_any_text_is_a_host_or_our_error(text: str) -> None:
 @pytest.mark.parametrize("piece", ["a", "a-", "a.", "a/", "a__", "-", ".", ":", "@", "[", "a@", "sha256:"])
 def test_long_text_takes_no_time(piece: str) -> None:
     text = f"a.b/{piece * 100_000}"
-    began = time.monotonic()
+    began = time.thread_time()
     for read in (Reference.parse, parse_host):
         with pytest.raises(RequestError):
             read(text)
 
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began < LINEAR

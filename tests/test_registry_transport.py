@@ -50,6 +50,7 @@ from tests.hostile import (
 )
 from tests.registry import Basic, Bearer, Fault, Kind, Registry, Tls
 from tests.repositories import registry_options, registry_place, registry_store
+from tests.timing import AT_ONCE, LINEAR
 
 NOW = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
 SCOPES = scope_of(REPOSITORY, "pull")
@@ -129,7 +130,7 @@ def test_registry_that_asks_for_a_long_wait_is_not_waited_for(retry_after: bytes
         code = pull_refused(registry.host, tmp_path)
 
         assert (code, len(registry.requests)) == ("registry-failed", 2)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < AT_ONCE
 
 
 # --- challenges ---
@@ -199,10 +200,10 @@ def test_any_text_is_challenges_or_none(text: str) -> None:
 @pytest.mark.parametrize("beginning", ["", "a ", 'a x="', "a,"])
 def test_long_header_takes_no_time(beginning: str, piece: str) -> None:
     text = (beginning + piece * (1 << 16))[: 1 << 16]
-    began = time.monotonic()
+    began = time.thread_time()
     parse_challenges(text)
 
-    assert time.monotonic() - began < 0.5
+    assert time.thread_time() - began < LINEAR
 
 
 # --- origins ---
@@ -698,7 +699,7 @@ def test_nothing_is_begun_once_it_was_stopped() -> None:
 
 def test_wait_for_another_try_ends_when_it_is_stopped() -> None:
     stopped = threading.Event()
-    options = registry_options(backoff=30.0)
+    options = registry_options(backoff=60.0)
     with Registry() as registry:
         registry.script([Fault(kind=Kind.STATUS, status=503, path="/manifests/", times=None)])
         transport = Transport(registry.host, options, lambda: None, stopped=stopped)
@@ -707,7 +708,7 @@ def test_wait_for_another_try_ends_when_it_is_stopped() -> None:
         began = time.monotonic()
         code = refused(lambda: transport.do_request(f"{registry.url}/v2/a/manifests/v"))
 
-    assert (code, time.monotonic() - began < 5) == ("registry-failed", True)
+    assert (code, time.monotonic() - began < AT_ONCE) == ("registry-failed", True)
 
 
 # --- whatever comes over the wire ---
@@ -764,11 +765,11 @@ def test_any_answer_is_a_result_or_our_error(seed: int) -> None:
 def test_long_header_of_any_name_takes_no_time(name: str, value: str) -> None:
     head = f"HTTP/1.1 401 Who\r\n{name}: {value}\r\nContent-Length: 0\r\n\r\n".encode()
     options = registry_options(tries=1, read_timeout=2.0)
-    began = time.monotonic()
+    began = time.process_time()
     with Torrent(head) as server:
         refused(lambda: list_tags(registry_place(server.host, REPOSITORY), Settings(registry=options)))
 
-    assert time.monotonic() - began < 3
+    assert time.process_time() - began < LINEAR
 
 
 # --- side by side ---

@@ -19,6 +19,7 @@ from packaging_kit.validate.catalog import CODES
 from packaging_kit.validate.policy import Patterns, Policy, matches
 from packaging_kit.validate.policy_text import MAX_POLICY_SIZE, parse_policy
 from packaging_kit.validate.problem import Level
+from tests.timing import LINEAR
 
 ALL: Final = """
 [size]
@@ -307,10 +308,10 @@ def test_times_have_fractions_and_offsets() -> None:
     ],
 )
 def test_what_is_no_toml_is_refused_and_nothing_else_happens(text: str) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
 
     assert refused(text) != ""
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < LINEAR
 
 
 def test_bytes_that_are_not_utf8_are_refused() -> None:
@@ -402,10 +403,10 @@ def test_pattern_means_what_it_says(pattern: str, name: str, is_match: bool) -> 
 
 
 def test_hostile_pattern_takes_no_time() -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
 
     assert not matches("*a" * 20_000 + "*b", "a" * 100_000)
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < LINEAR
 
 
 # Licenses.
@@ -483,7 +484,7 @@ def test_license_is_allowed_as_it_is_written(text: str, allowed: tuple[str, ...]
 
 def test_hostile_expression_takes_no_time() -> None:
     text = "(" * 50_000 + "MIT" + ")" * 50_000 + " AND MIT OR ISC" * 20_000
-    start = time.perf_counter()
+    start = time.thread_time()
 
     assert is_license_allowed(text, ("ISC",))
-    assert time.perf_counter() - start < 10
+    assert time.thread_time() - start < 2 * LINEAR
