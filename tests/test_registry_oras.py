@@ -122,7 +122,7 @@ def test_download_is_checked_against_its_digest(tmp_path: Path) -> None:
 
 def test_refusal_without_a_credential_is_not_tried_again(tmp_path: Path) -> None:
     with Registry(auth=Basic()) as registry:
-        code = pull_refused(registry.host, tmp_path)
+        code = pull_refused(registry.host, tmp_path, registry_options())
 
         assert (code, len(registry.requests)) == ("registry-unauthorized", 2)
 
