@@ -32,7 +32,7 @@ from tests.strategies import COMPONENT, CORE_MODULE, almost_wasm, component, cus
 VALID = CORE_MODULE
 LARGE = CORE_MODULE + custom("filler", bytes(3 << 20))
 """More than a pipe holds."""
-PATIENCE = 10.0
+PATIENCE = 20.0
 """Seconds in which every fault has to be over."""
 
 
@@ -464,9 +464,9 @@ def test_what_a_tool_leaves_running_when_it_ends_well_is_killed(tool: MakeTool) 
 
 
 def test_time_in_which_the_tool_waits_for_bytes_is_not_the_tools(tool: MakeTool) -> None:
-    engine = tool.engine(TAKES_ALL, time_limit=1.0)
+    engine = tool.engine(TAKES_ALL, time_limit=2.0)
 
-    assert engine.find_defects(Given(VALID + bytes(8), piece_size=8, pause=0.7)) == ()
+    assert engine.find_defects(Given(VALID + bytes(8), piece_size=8, pause=1.2)) == ()
 
 
 @pytest.mark.parametrize("commands", [TAKES_ALL, f"{TAKES_ALL}\nexec sleep 60", "exec sleep 60"])

@@ -27,7 +27,7 @@ from tests.schema_checks import check_all
 
 COMPONENT = FIXTURES / "real" / "composed.wasm"
 PROGRAM = (sys.executable, "-c", "from packaging_kit.cli.main import main; main()")
-SECONDS = 15
+SECONDS = 30
 
 
 @pytest.fixture(autouse=True)

@@ -28,7 +28,7 @@ from packaging_kit.validate.upload import validate_binary, validate_upload
 from tests.layouts import Entry, HandMade, Json, blob_path
 from tests.schema_checks import REPOSITORY
 
-SECONDS: Final = 60
+SECONDS: Final = 300
 _MEMORY: Final = 4 << 30  # of the process, so that what goes wrong does not take the machine with it
 _STATUS: Final = Path("/proc/self/status")
 _TOP: Final = "top.json"
