@@ -68,11 +68,12 @@ class FewSections(BlobSource):
 
     def iter_blob(self, digest: Digest, *, size: int | None = None) -> Iterator[bytes]:
         self._amounts.begin_skeleton(digest)
+        stored = self.blob_size(digest) if size is None else size
         before, left = self._sections_left, 0  # where it breaks off, it may be for too many
         try:
             left = yield from iter_few_sections(self._source.iter_blob(digest, size=size), before)
         finally:
-            self._amounts.end_skeleton(digest, self._source.blob_size(digest), before - left)
+            self._amounts.end_skeleton(digest, stored, before - left)
         self._sections_left = left
 
 
