@@ -37,10 +37,11 @@ def choose_engine(
     Args:
         name: `auto` is `wasm-tools` where it is found, else `wasmtime` where it can be imported.
         executable: of `wasm-tools`; where it is set, `auto` takes that or nothing.
-        search_path: folders where it is looked for otherwise, as the environment variable PATH has them.
+        search_path: folders where it is looked for otherwise, as the environment variable PATH has them; `None` for
+            nowhere.
         features: `+name` and `-name`, as `parse_features` gives them.
         time_limit: seconds that `wasm-tools` may take for one binary.
-        environment: that it runs in.
+        environment: that it runs in, and nothing else of this process's.
 
     Raises:
         RequestError: `engine-unknown`, `engine-feature-unknown`.

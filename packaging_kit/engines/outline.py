@@ -27,6 +27,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from packaging_kit.engines.parts import OUTER_CORE_MODULE, Alias, Begin, CoreModule, Custom, End, Key, Literal, Part
+from packaging_kit.limits import MIB
 from packaging_kit.wasm.leb128 import encode_u32
 from packaging_kit.wasm.preamble import COMPONENT_PREAMBLE
 from packaging_kit.wasm.reader import Reader
@@ -35,6 +36,10 @@ from packaging_kit.wasm.stubs import Stub
 
 MAX_FRAME_WEIGHT: Final = 400_000
 """Of the stubs in one frame: engines bound the size of all types in one component to 1,000,000."""
+
+MAX_OUTLINE_SIZE: Final = 1 * MIB
+"""Of an outline that is compiled, in bytes: types take up to 120 times as much memory. Those of real components of
+18 MB have 270 kB."""
 
 MAX_COMPONENTS: Final = 1000
 """Components and core modules in one component, at every depth, itself among them; engines take no more."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from packaging_kit.engines.messages import shorten
+from packaging_kit.engines.messages import one_line, shorten
 from packaging_kit.engines.processes import Outcome, Program
 from packaging_kit.errors import RequestError, UnavailableError
 from packaging_kit.validate.engine import Binary, Defect, Engine, EngineIdentity
@@ -212,7 +212,7 @@ class WasmToolsEngine:
         refused = _FEATURE_REFUSED.match(text)
         if self._features and outcome.status == 2 and refused is not None:
             hint = None if refused[2] is None else f"`wasm-tools` {self._version} knows {refused[2]}"
-            raise RequestError("engine-feature-unknown", f"`wasm-tools`: {_one_line(refused[1])}", hint=hint)
+            raise RequestError("engine-feature-unknown", f"`wasm-tools`: {one_line(refused[1])}", hint=hint)
         if outcome.took_all and outcome.status == 0 and not text:
             return ()
         defect = parse_defect(text, size) if outcome.took_all and outcome.status == 1 else None
@@ -244,7 +244,7 @@ def parse_defect(text: str, size: int) -> Defect | None:
     offset = _OFFSET.search(text)
     if not text.startswith(_PREFIX) or offset is None:
         return None
-    message = _one_line(_innermost(text[len(_PREFIX) : offset.start()]))
+    message = one_line(_innermost(text[len(_PREFIX) : offset.start()]))
     at = int(offset[1], 16)
     return Defect(message or "not valid", at if at <= size else None)
 
@@ -263,16 +263,6 @@ def _innermost(text: str) -> str:
     if "`" in outermost:
         return "\n".join(found)
     return next((cause for cause in reversed(found) if cause.strip()), "")
-
-
-def _one_line(text: str) -> str:
-    """The lines of a message as one: what a line says, then what it comes from; lists are closed up."""
-    line = ""
-    for part in text.splitlines():
-        if line and part.strip():
-            line += " " if part.startswith((" ", "]")) else ": "
-        line += part.strip()
-    return shorten(line)
 
 
 def _first_line(text: str) -> str:

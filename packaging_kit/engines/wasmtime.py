@@ -12,7 +12,7 @@ from dataclasses import replace
 from io import BytesIO
 from typing import Final
 
-from packaging_kit.engines.outline import MAX_COMPONENTS, find_overreach, make_outline
+from packaging_kit.engines.outline import MAX_COMPONENTS, MAX_OUTLINE_SIZE, find_overreach, make_outline
 from packaging_kit.engines.parts import Begin, CoreModule, Key, Part, iter_parts
 from packaging_kit.engines.wasmtime_features import parse_switches
 from packaging_kit.engines.wasmtime_library import WasmtimeLibrary
@@ -111,6 +111,14 @@ class WasmtimeEngine:
 
     def _find_in_component(self, parts: Sequence[Part], stubs: Mapping[Key, Stub]) -> tuple[Defect, ...]:
         outline = make_outline(parts, stubs)
+        if len(outline.data) > MAX_OUTLINE_SIZE:
+            message = (
+                f"the engine `wasmtime` is not asked about components of more than {MAX_OUTLINE_SIZE} bytes of types, "
+                "names and the like outside of core modules: they would take too much memory in this process"
+            )
+            raise UnavailableError(
+                "engine-failed", message, hint="`--engine wasm-tools` judges in a process of its own"
+            )
         defect = self._library.find_in_component(outline.data) or self._find_withdrawn_name(outline.data)
         if defect is not None:
             return (replace(defect, offset=outline.to_whole(defect.offset or 0)),)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from packaging_kit.engines.messages import WASMTIME_HINT, shorten
+from packaging_kit.engines.messages import WASMTIME_HINT, one_line
 from packaging_kit.errors import UnavailableError
 from packaging_kit.validate.engine import Defect
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import wasmtime
 
 _HEADING = "failed to parse WebAssembly module\n\nCaused by:\n"
+_BETWEEN = "; "  # lines of a message, which stand beside each other
 _OFFSET = re.compile(r"\(at offset 0x([0-9a-f]{1,16})\)\s*\Z")
 
 # What its Python code may raise beside its own error: a wheel for another system, a version with other names.
@@ -105,14 +106,11 @@ def parse_defect(text: str) -> Defect:
     """
     offset = _OFFSET.search(text)
     if offset is None:
-        raise UnavailableError("engine-failed", f"the engine `wasmtime` failed: {_one_line(text)}")
-    return Defect(_one_line(text[: offset.start()].removeprefix(_HEADING)), int(offset[1], 16))
-
-
-def _one_line(text: str) -> str:
-    """The lines of a message as one, its middle left out where that is long."""
-    return shorten("; ".join(part.strip() for part in text.splitlines() if part.strip()))
+        raise UnavailableError("engine-failed", f"the engine `wasmtime` failed: {one_line(text, _BETWEEN)}")
+    return Defect(one_line(text[: offset.start()].removeprefix(_HEADING), _BETWEEN), int(offset[1], 16))
 
 
 def _failed(exc: BaseException) -> UnavailableError:
-    return UnavailableError("engine-failed", f"the engine `wasmtime` failed: {_one_line(str(exc) or repr(exc))}")
+    return UnavailableError(
+        "engine-failed", f"the engine `wasmtime` failed: {one_line(str(exc) or repr(exc), _BETWEEN)}"
+    )
