@@ -23,12 +23,15 @@ from serve_split import CHUNK_SIZE, SplitStore, iter_plain, map_file
 from packaging_kit import BlobSource, Descriptor, Digest, NotFoundError
 
 Read = Callable[[int, int], Iterator[bytes]]
+MOST_VALUES = 200_000
 
 _ANY_DIGEST = re.compile(r"sha256:[0-9a-f]{64}(?![0-9a-f])|sha512:[0-9a-f]{128}(?![0-9a-f])")
 
 
 def read_fields(raw: bytes) -> dict[str, Any]:
     """What a document says, before anybody has looked at it: nothing of it counts until it was validated."""
+    if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MOST_VALUES:
+        return {}  # which is no manifest of anything; in memory it takes forty times its size
     try:
         fields = json.loads(raw)
     except (ValueError, RecursionError):
@@ -47,6 +50,11 @@ def iter_entries(fields: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def digests_in(raw: bytes) -> set[Digest]:
     """Every digest that stands anywhere in a document, whatever it is."""
     return {Digest(text) for text in _ANY_DIGEST.findall(raw.decode("latin-1"))}
+
+
+def documents_in(raw: bytes) -> set[Digest]:
+    """The manifests in an index that was validated; none, where it is a manifest itself."""
+    return {Digest(entry["digest"]) for entry in read_fields(raw).get("manifests", ())}
 
 
 @dataclass(slots=True)
@@ -85,6 +93,21 @@ class Upload:
 
     def discard(self) -> None:
         self.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the gate knows of a manifest that it accepts.
+
+    Attributes:
+        binaries: layers that were read as Wasm; nobody looked into others, and they are kept as they are.
+        is_early: it is a skeleton artifact that something else has to confirm.
+        is_followed: the manifests in it, if it is an index, were looked into: it confirms those that were early.
+    """
+
+    binaries: frozenset[Digest]
+    is_early: bool
+    is_followed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,21 +199,22 @@ class Repository(BlobSource):
         if held is not upload:
             upload.discard()
 
-    def keep(self, raw: bytes, digest: Digest, media_type: str, tag: str | None, *, is_early: bool) -> Entry:
+    def keep(self, raw: bytes, digest: Digest, media_type: str, tag: str | None, verdict: Verdict) -> Entry:
         """Store a manifest and what it names, then give them their names."""
         entry = Entry.of(raw, digest, media_type)
         for blob in entry.blobs - self._blobs:
             if (upload := self.waiting.get(blob)) is None:
                 raise NotFoundError("not-found", f"the blob {blob} is not there")
             with upload.path.open("rb") as file:
-                self._store.add(blob, map_file(file))
+                self._store.add(blob, map_file(file), is_exploded=blob in verdict.binaries)
             self._read_back(blob)
-        self._store.add(digest, memoryview(raw))
+        self._store.add(digest, memoryview(raw), is_exploded=False)
         self._blobs |= entry.blobs
         self.manifests[digest] = entry
-        for each in (*digests_in(raw), *(split.digest for split in self.split_of(digest))):
+        followed = documents_in(raw) if verdict.is_followed else set()
+        for each in followed | {split.digest for split in self.split_of(digest)}:
             self.early.pop(each, None)
-        if is_early:
+        if verdict.is_early:
             self.early[digest] = time.monotonic()
         if tag is not None:
             self.tags[tag] = digest

@@ -23,6 +23,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -51,11 +52,13 @@ class SplitStore:
         self._store = packaging_kit.LayoutStore.open_or_new(folder)
         self._roots: dict[Digest, Digest] = {}
 
-    def add(self, digest: Digest, data: memoryview) -> None:
-        """Keep a blob whose digest was checked: a binary by its fragments, anything else as it is."""
-        try:
-            exploded = packaging_kit.explode(data)
-        except packaging_kit.WasmFormatError:
+    def add(self, digest: Digest, data: memoryview, *, is_exploded: bool = True) -> None:
+        """Keep a blob whose digest was checked: a binary by its fragments where that is wanted, else as it is."""
+        exploded = None
+        if is_exploded:
+            with suppress(packaging_kit.WasmFormatError):
+                exploded = packaging_kit.explode(data)
+        if exploded is None:
             chunks = (bytes(data[at : at + CHUNK_SIZE]) for at in range(0, len(data), CHUNK_SIZE))
             self._store.write_blob(chunks, Blob(digest, len(data)))
         else:

@@ -30,7 +30,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import uuid4
 
-from quarantine import Entry, Repository, Upload, iter_entries, read_fields
+from quarantine import Entry, Repository, Upload, Verdict, iter_entries, read_fields
 from serve_split import CHUNK_SIZE, MOST_UPLOADED, NAME, BlobHandler, BlobServer, Refused
 
 import packaging_kit
@@ -320,10 +320,12 @@ class GateServer(BlobServer):
                 referrers=repository.split_of(digest),
             )
             report = validate(profile=choose_profile(raw))
+            binaries = frozenset(binary.whole.digest for binary in report.binaries)
             if early := tag is None and is_early(raw, report):
                 report = validate(profile=Profile.OCI)
             if report.is_clean:
-                return repository.keep(raw, digest, media_type, tag, is_early=early)
+                verdict = Verdict(binaries=binaries, is_early=early, is_followed=report.profile is not Profile.OCI)
+                return repository.keep(raw, digest, media_type, tag, verdict)
             refused = refusal(report)
             if refused.status == HTTPStatus.BAD_REQUEST:
                 repository.refuse(raw, digest)
