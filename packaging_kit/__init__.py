@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from packaging_kit.blobs import Blob as Blob
     from packaging_kit.blobs import BlobSink as BlobSink
     from packaging_kit.blobs import BlobSource as BlobSource
+    from packaging_kit.blobs import Scratch as Scratch
     from packaging_kit.digest import Digest as Digest
+    from packaging_kit.engines.choice import EngineChoice as EngineChoice
     from packaging_kit.engines.choice import choose_engine as choose_engine
     from packaging_kit.engines.wasm_tools import WasmToolsEngine as WasmToolsEngine
     from packaging_kit.engines.wasmtime import WasmtimeEngine as WasmtimeEngine
@@ -63,6 +65,8 @@ if TYPE_CHECKING:
     from packaging_kit.operations.stats import stats as stats
     from packaging_kit.operations.unpack import unpack as unpack
     from packaging_kit.operations.untag import untag as untag
+    from packaging_kit.operations.validate import ValidateOptions as ValidateOptions
+    from packaging_kit.operations.validate import validate_place as validate_place
     from packaging_kit.operations.verify import Verification as Verification
     from packaging_kit.operations.verify import verify as verify
     from packaging_kit.stores.archive import ArchiveStore as ArchiveStore
@@ -73,6 +77,7 @@ if TYPE_CHECKING:
     from packaging_kit.stores.registry.credentials import CredentialFiles as CredentialFiles
     from packaging_kit.stores.registry.options import RegistryOptions as RegistryOptions
     from packaging_kit.stores.registry.store import RegistryStore as RegistryStore
+    from packaging_kit.stores.scratch import FileScratch as FileScratch
     from packaging_kit.transfer.copy import Copied as Copied
     from packaging_kit.transfer.copy import ReferrerChoice as ReferrerChoice
     from packaging_kit.validate.engine import Binary as Binary
@@ -89,14 +94,15 @@ if TYPE_CHECKING:
     from packaging_kit.validate.report import Report as Report
     from packaging_kit.validate.upload import validate_binary as validate_binary
     from packaging_kit.validate.upload import validate_upload as validate_upload
+    from packaging_kit.wasm.preamble import Kind as Kind
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "artifact.pack": ("Form",),
-    "blobs": ("Blob", "BlobSink", "BlobSource"),
+    "blobs": ("Blob", "BlobSink", "BlobSource", "Scratch"),
     "digest": ("Digest",),
-    "engines.choice": ("choose_engine",),
+    "engines.choice": ("EngineChoice", "choose_engine"),
     "engines.wasm_tools": ("WasmToolsEngine",),
     "engines.wasmtime": ("WasmtimeEngine",),
     "errors": (
@@ -133,6 +139,7 @@ _HOMES = {
     "operations.stats": ("Sharing", "stats"),
     "operations.unpack": ("unpack",),
     "operations.untag": ("untag",),
+    "operations.validate": ("ValidateOptions", "validate_place"),
     "operations.verify": ("Verification", "verify"),
     "stores.archive": ("ArchiveStore",),
     "stores.exploded": ("ExplodedFolder",),
@@ -141,6 +148,7 @@ _HOMES = {
     "stores.registry.credentials": ("Credential", "CredentialFiles"),
     "stores.registry.options": ("RegistryOptions",),
     "stores.registry.store": ("RegistryStore",),
+    "stores.scratch": ("FileScratch",),
     "transfer.copy": ("Copied", "ReferrerChoice"),
     "validate.engine": ("Binary", "Defect", "Engine", "EngineIdentity"),
     "validate.policy": ("Policy",),
@@ -148,6 +156,7 @@ _HOMES = {
     "validate.problem": ("Level", "Problem", "Where"),
     "validate.report": ("CheckedBinary", "Profile", "Report"),
     "validate.upload": ("validate_binary", "validate_upload"),
+    "wasm.preamble": ("Kind",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

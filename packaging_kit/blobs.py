@@ -99,7 +99,9 @@ class BlobSource(Protocol):
         limit = max_size if size is None else min(size, max_size)
         if actual > limit:
             raise too_large(digest, limit, actual)
-        return b"".join(self.iter_blob(digest, size=actual if size is None else size))
+        if size is not None:
+            check_size(actual, size, "the blob")
+        return b"".join(self.iter_blob(digest, size=actual))
 
 
 class BlobSink(Protocol):

@@ -14,6 +14,8 @@ from packaging_kit.limits import (
     KIB,
     MAX_CHECKED_DOCUMENTS,
     MAX_CHECKED_SPANS,
+    MAX_CHECKED_VALUES,
+    MAX_JUDGING_SECONDS,
     MAX_KEPT_FACTS,
     MAX_PUT_TOGETHER,
     MAX_READ_AGAIN,
@@ -55,12 +57,45 @@ def refusal(work: Callable[[], object]) -> str | None:
 
 def test_documents_are_counted_together() -> None:
     amounts = Amounts()
-    amounts.read_document(MAX_CHECKED_DOCUMENTS - 1)
-    amounts.read_document(1)
+    amounts.read_document(bytes(MAX_CHECKED_DOCUMENTS - 1000))
+    amounts.read_document(bytes(1000))
 
-    assert refusal(lambda: amounts.read_document(0)) is None
-    assert refusal(lambda: amounts.read_document(1)) == "document-invalid"
-    assert refusal(lambda: amounts.read_document(0)) == "document-invalid"
+    assert refusal(lambda: amounts.read_document(b"")) is None
+    assert refusal(lambda: amounts.read_document(b"{}")) == "document-invalid"
+    assert refusal(lambda: amounts.read_document(b"")) == "document-invalid"
+
+
+def test_document_counts_as_one_of_512_bytes_however_small_it_is() -> None:
+    amounts = Amounts()
+    for _ in range(MAX_CHECKED_DOCUMENTS // 512):
+        amounts.read_document(b"{}")
+
+    assert refusal(lambda: amounts.read_document(b"{}")) == "document-invalid"
+
+
+def test_values_of_documents_are_counted_together() -> None:
+    amounts = Amounts()
+    amounts.read_document(b"," * (MAX_CHECKED_VALUES - 1))
+    amounts.read_document(b",")
+
+    assert refusal(lambda: amounts.read_document(b"{}")) is None
+    assert refusal(lambda: amounts.read_document(b",")) == "document-invalid"
+
+
+def test_fragments_that_are_compared_are_counted_with_documents() -> None:
+    amounts = Amounts()
+    amounts.compare_fragments(MAX_CHECKED_DOCUMENTS // 192)
+
+    assert refusal(lambda: amounts.read_document(b"{}")) == "document-invalid"
+
+
+def test_engine_is_asked_until_it_was_asked_for_too_long() -> None:
+    amounts = Amounts()
+    amounts.judge(MAX_JUDGING_SECONDS - 1)
+    assert (amounts.may_judge, refusal(amounts.check_judging)) == (True, None)
+
+    amounts.judge(1)
+    assert (amounts.may_judge, refusal(amounts.check_judging)) == (False, "engine-timeout")
 
 
 def test_skeleton_is_read_for_nothing_once() -> None:
@@ -73,7 +108,7 @@ def test_skeleton_is_read_for_nothing_once() -> None:
     assert refusal(lambda: amounts.begin_skeleton(ROOT)) is None
 
 
-@pytest.mark.parametrize(("size", "sections"), [(MIB, 0), (0, 256), (MIB // 2, 128)])
+@pytest.mark.parametrize(("size", "sections"), [(MIB, 0), (0, 1024), (MIB // 2, 512)])
 def test_skeleton_that_is_read_again_costs_its_bytes_and_sections(size: int, sections: int) -> None:
     amounts = Amounts()
     amounts.begin_skeleton(ROOT)
@@ -99,7 +134,7 @@ def test_skeletons_that_are_too_many_to_remember_count_as_read_before(monkeypatc
     amounts = Amounts()
     amounts.begin_skeleton(ROOT)
     amounts.end_skeleton(ROOT, 1, 0)
-    for _ in range(MAX_READ_AGAIN // (4 * KIB)):
+    for _ in range(MAX_READ_AGAIN // KIB):
         amounts.begin_skeleton(OTHER)
 
     assert refusal(lambda: amounts.begin_skeleton(OTHER)) == "skeleton-too-large"

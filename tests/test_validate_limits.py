@@ -13,6 +13,7 @@ import pytest
 from packaging_kit import Form, LayoutPlace
 from packaging_kit.digest import Digest
 from packaging_kit.document import dump_json
+from packaging_kit.engines.choice import EngineChoice
 from packaging_kit.limits import KIB, MAX_DEPTH, MAX_MANIFEST_SIZE, MIB
 from packaging_kit.oci.media_types import (
     EMPTY,
@@ -26,10 +27,11 @@ from packaging_kit.oci.media_types import (
     WHOLE_CONFIG,
     WHOLE_MANIFEST,
 )
+from packaging_kit.operations.validate import ValidateOptions, validate_place
 from packaging_kit.stores.memory import MemoryStore
 from packaging_kit.validate.upload import validate_upload
 from tests.layouts import Entry, Json, entries, read_document
-from tests.repositories import pack
+from tests.repositories import SETTINGS, pack
 from tests.strategies import (
     COMPONENT,
     CORE_MODULE,
@@ -488,6 +490,21 @@ def _one_layer(upload: Upload) -> None:
     upload.name_top(upload.index(*manifests))
 
 
+def _long_names(upload: Upload) -> None:
+    """An index of 1,000 manifests with one component of 40 imports of 100 kB."""
+    config = upload.blob(json.dumps(_config()).encode(), WASM_CONFIG)
+    layer = upload.blob(component(_imports(40, "a:b/" + "i" * 99_900 + "#")), WASM)
+    manifests = [upload.manifest(layer, config=config, annotations={"a.b": str(n)}) for n in range(1000)]
+    upload.name_top(upload.index(*manifests))
+
+
+def _other_sizes(upload: Upload) -> None:
+    """An index whose entries name one document, each with another size than it has."""
+    document = upload.blob(b" " * (4 * MIB - 2000), IMAGE_MANIFEST)
+    entries = [{**document, "size": int(document["size"]) + 1 + n} for n in range(1000)]
+    upload.name_top(upload.index(*entries))
+
+
 def _index(make: Callable[[Upload, int], Entry], count: int) -> Make:
     """An index of so many, which says what it is, so that nobody takes it for a split index."""
     return lambda upload: upload.name_top(upload.index(*(make(upload, n) for n in range(count)), artifactType="a/b"))
@@ -548,6 +565,8 @@ AGAIN: Final[dict[str, tuple[Make, str]]] = {
     "20 components of 90,000 imports": (_index(_component(_imports(90_000)), 20), "wasm-too-large"),
     "one config of 3 MB in 100 manifests": (_one_config, "document-invalid"),
     "one component of 100,000 imports in 100 manifests": (_one_layer, "document-invalid"),
+    "one component of long names in 1,000 manifests": (_long_names, "document-invalid"),
+    "one document of 4 MiB that 1,000 entries say is larger": (_other_sizes, "size-mismatch"),
 }
 """What is small and looked at many times, and a code that each gives."""
 
@@ -586,6 +605,16 @@ def test_worst_case_is_validated_in_bounded_time_and_memory(name: str, tmp_path:
     assert measured.size < 4 * MIB
 
 
+@pytest.mark.parametrize("form", [Form.MAPPED, Form.SPLIT])
+def test_component_of_many_sections_that_stand_for_nothing_is_clean_in_every_form(form: Form, tmp_path: Path) -> None:
+    place = LayoutPlace(folder=tmp_path, tag="v1")
+    pack(place, component(section(1, MODULES[0]), *[custom("x", b"")] * 100_000), form, "v1")
+    report = validate_place(place, ValidateOptions(engine=EngineChoice.NONE), SETTINGS)
+
+    assert [problem for problem in report.problems if problem.code != "core-module-malformed"] == []
+    assert len(report.binaries) == 1
+
+
 @pytest.mark.parametrize("name", POLICIES)
 def test_worst_case_is_held_against_a_policy_in_bounded_time_and_memory(name: str, tmp_path: Path) -> None:
     policy, make = POLICIES[name]
@@ -610,6 +639,29 @@ def test_fragment_that_many_split_indexes_name_is_read_once(tmp_path: Path) -> N
 
     assert [problem.code for problem in report.problems].count("split-document-bytes") == len(copies)
     assert store.read.count(Digest.of(MODULES[0])) == 1
+
+
+ENGINE: Final[dict[str, tuple[Make, str]]] = {
+    "types of types in 30 MB": BINARIES["types of types in 30 MB"],
+    "a MiB of types": (
+        lambda upload: upload.binary(component(section(7, vector(*[b"\x72\x01\x01a\x7f"] * 200_000)))),
+        "",
+    ),
+    "a component with 100,000 imports": ARTIFACTS["a component with 100,000 imports"],
+    "1,000 levels": BINARIES["1,000 levels"],
+}
+"""Binaries that an engine judges in the same process."""
+
+
+@pytest.mark.parametrize("name", ENGINE)
+def test_worst_case_is_judged_in_bounded_time_and_memory(name: str, tmp_path: Path) -> None:
+    make, _ = ENGINE[name]
+
+    measured = measure(make, tmp_path, engine="wasmtime")
+
+    assert measured.growth < 2 * MEMORY
+    assert measured.seconds < SECONDS
+    assert measured.is_clean or measured.codes
 
 
 def test_documents_that_are_missing_do_not_count_as_read() -> None:

@@ -32,7 +32,7 @@ from packaging_kit.artifact.pack import Form
 from packaging_kit.engines.choice import EngineChoice
 from packaging_kit.fragments.explode import explode
 from packaging_kit.oci.reference import Reference
-from packaging_kit.operations.validate import ValidateOptions, validate
+from packaging_kit.operations.validate import ValidateOptions, validate_place
 from packaging_kit.operations.validate_many import Target, expand, validate_many
 from packaging_kit.validate.outcome import Outcome
 from tests.conftest import FIXTURES
@@ -140,7 +140,7 @@ def test_manifest_that_is_damaged_is_a_problem_of_the_report(layout: LayoutPlace
     path = layout.folder / "blobs" / "sha256" / digest.hex
     path.write_bytes(path.read_bytes().replace(b"2", b"3", 1))
 
-    report = validate(replace(layout, tag="rust"), FRAMING, SETTINGS)
+    report = validate_place(replace(layout, tag="rust"), FRAMING, SETTINGS)
 
     assert codes(report) == ["digest-mismatch"]
     assert report.problems[0].where.digest == digest
@@ -150,7 +150,7 @@ def test_manifest_that_is_gone_is_a_problem_of_the_report(layout: LayoutPlace) -
     digest = LayoutStore.open(layout.folder).find("rust").digest
     (layout.folder / "blobs" / "sha256" / digest.hex).unlink()
 
-    report = validate(replace(layout, tag="rust"), FRAMING, SETTINGS)
+    report = validate_place(replace(layout, tag="rust"), FRAMING, SETTINGS)
 
     assert codes(report) == ["not-found"]
 
@@ -171,7 +171,7 @@ def test_module_with_a_flipped_byte_is_a_digest_mismatch_and_nothing_else(layout
 def test_engine_that_is_missing_hides_nothing_else(layout: LayoutPlace, tmp_path: Path) -> None:
     options = ValidateOptions(engine=EngineChoice.WASM_TOOLS, wasm_tools=tmp_path / "nothing")
 
-    report = validate(replace(layout, tag="lies"), options, SETTINGS)
+    report = validate_place(replace(layout, tag="lies"), options, SETTINGS)
 
     assert codes(report) == ["engine-missing", "config-names-missing", "config-names-extra"]
     assert report.engine is None
@@ -229,7 +229,7 @@ def test_older_artifact_is_judged_by_its_profile(profile: Profile, expected: lis
     pack([Input(name=str(C))], place, PackOptions(form=Form.WHOLE, tag="c"), SETTINGS)
     _make_older(LayoutStore.open(place.folder))
 
-    report = validate(place, replace(FRAMING, profile=profile), SETTINGS)
+    report = validate_place(place, replace(FRAMING, profile=profile), SETTINGS)
 
     assert [code for code in codes(report) if not code.startswith("annotation-")] == expected
     assert report.is_clean == (profile is not Profile.CNCF)
@@ -250,7 +250,7 @@ def _make_older(store: LayoutStore) -> None:
 
 
 def test_report_names_the_whole_and_its_root(layout: LayoutPlace) -> None:
-    report = validate(replace(layout, tag="rust"), FRAMING, SETTINGS)
+    report = validate_place(replace(layout, tag="rust"), FRAMING, SETTINGS)
 
     (binary,) = report.binaries
     assert binary.whole.digest == Digest.of(RUST.read_bytes())

@@ -1,6 +1,6 @@
 """The worst that can be put into an upload, and a process of its own that validates it and measures itself.
 
-    python -m tests.worst_cases FOLDER [POLICY]
+    python -m tests.worst_cases FOLDER POLICY ENGINE
 
 An input is made in one process, as files, and validated in another: what makes it takes memory too.
 """
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from packaging_kit.digest import Digest
+from packaging_kit.engines.choice import choose_engine
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.fields import Fields
 from packaging_kit.oci.media_types import WASM, WASM_CONFIG
@@ -27,6 +28,7 @@ from packaging_kit.validate.policy_text import parse_policy
 from packaging_kit.validate.upload import validate_binary, validate_upload
 from tests.layouts import Entry, HandMade, Json, blob_path
 from tests.schema_checks import REPOSITORY
+from tests.strategies import component
 
 SECONDS: Final = 300
 _MEMORY: Final = 4 << 30  # of the process, so that what goes wrong does not take the machine with it
@@ -81,29 +83,32 @@ class Upload(HandMade):
 Make = Callable[[Upload], None]
 
 
-def measure(make: Make, folder: Path, policy: str = "") -> Measured:
-    """Make an input in `folder`, and let another process validate it."""
+def measure(make: Make, folder: Path, policy: str = "", engine: str = "none") -> Measured:
+    """Make an input in `folder`, and let another process validate it, with `wasmtime` in that process or nothing."""
     make(Upload(folder))
-    command = [sys.executable, "-m", __name__, str(folder), policy]
+    command = [sys.executable, "-m", __name__, str(folder), policy, engine]
     done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return Measured(**json.loads(done.stdout))
 
 
-def main(folder: Path, policy: str) -> None:
+def main(folder: Path, policy: str, engine_name: str) -> None:
     """Validate what stands in a folder, and print what it took."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     store = LayoutStore.open(folder)
     parsed = parse_policy(policy)
+    engine = choose_engine(engine_name)
+    if engine is not None:
+        validate_binary(component(), engine=engine)  # which loads it
     binary, top = folder / _BINARY, folder / _TOP
     data = binary.read_bytes() if binary.exists() else b""
     before, began = _peak(), time.process_time()
     if data:
-        report = validate_binary(data, parsed)
+        report = validate_binary(data, parsed, engine=engine)
     else:
         entry = Descriptor.from_json(Fields(json.loads(top.read_text())))
         raw = blob_path(folder, {"digest": entry.digest.value}).read_bytes()
-        report = validate_upload(raw, entry.media_type, store, parsed, tag="1.0.0")
+        report = validate_upload(raw, entry.media_type, store, parsed, tag="1.0.0", engine=engine)
     seconds, grown = time.process_time() - began, _peak() - before
     document = report.to_json()
     measured = {
@@ -136,4 +141,4 @@ def digests(count: int) -> Iterable[str]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), *sys.argv[2:])

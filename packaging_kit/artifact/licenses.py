@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from enum import Enum, auto
+from typing import Final
+
+MAX_EXPRESSION_SIZE: Final = 100_000
+"""Characters of an expression that is looked at: those of real ones fit on a page, and millions take seconds."""
 
 _TOKEN = re.compile(r"[()]|[^\s()]+")
 _LICENSE = re.compile(
@@ -23,7 +27,12 @@ class _Expect(Enum):
 
 
 def is_license_expression(text: str) -> bool:
-    """Whether `text` has the form of a license expression; operators are upper case, as SPDX 2.3 asks for."""
+    """Whether `text` has the form of a license expression; operators are upper case, as SPDX 2.3 asks for.
+
+    One of more than `MAX_EXPRESSION_SIZE` characters has it not.
+    """
+    if len(text) > MAX_EXPRESSION_SIZE:
+        return False
     expect = _Expect.LICENSE
     open_parentheses = 0
     for token in _TOKEN.findall(text):

@@ -94,8 +94,12 @@ def _place(where: Where) -> str:
 def _verdict(report: Report) -> str:
     if not report.is_clean:
         return f"not clean: {_counted(report)}"
-    unjudged = "; no engine judged the binary" if report.binaries and report.engine is None else ""
+    unjudged = "" if report.engine is not None else f"; {_unjudged(report)}"
     return f"clean: {_counted(report)}{unjudged}"
+
+
+def _unjudged(report: Report) -> str:
+    return "no engine judged the binary" if report.binaries else "no binary was looked at"
 
 
 def _counted(report: Report) -> str:
@@ -131,7 +135,13 @@ def summary_line(outcomes: Sequence[Outcome]) -> str:
         said.append(f"{len(reports) - clean:,} failed ({several(errors, 'error')}{more})")
     if len(outcomes) > len(reports):
         said.append(f"{len(outcomes) - len(reports):,} could not be looked at")
-    return f"{several(len(outcomes), 'input')}: {', '.join(said)}"
+    judges = sorted({_named(report.engine) for report in reports if report.binaries})
+    judged = f"; judged by {', '.join(judges)}" if judges else ""
+    return f"{several(len(outcomes), 'input')}: {', '.join(said)}{judged}"
+
+
+def _named(engine: EngineIdentity | None) -> str:
+    return "no engine" if engine is None else _shown(" ".join((engine.name, engine.version, *engine.features)))
 
 
 def _shown(text: str) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
-from packaging_kit.blobs import Scratch
 from packaging_kit.engines.choice import EngineChoice, choose_engine
 from packaging_kit.engines.wasm_tools import TIME_LIMIT
 from packaging_kit.errors import PackagingKitError, UnavailableError
@@ -22,6 +21,7 @@ from packaging_kit.stores.files import io_errors
 from packaging_kit.stores.indexed import IndexedStore
 from packaging_kit.stores.layout import LayoutStore
 from packaging_kit.stores.scratch import FileScratch
+from packaging_kit.validate.context import MakeScratch
 from packaging_kit.validate.engine import Binary, Defect, Engine, EngineIdentity
 from packaging_kit.validate.policy import Policy
 from packaging_kit.validate.policy_text import MAX_POLICY_SIZE, parse_policy
@@ -68,7 +68,7 @@ def read_policy(path: Path) -> Policy:
     return parse_policy(raw)
 
 
-def validate(
+def validate_place(
     source: Source,
     options: ValidateOptions,
     settings: Settings,
@@ -78,6 +78,9 @@ def validate(
     """Validate one binary, or one thing in a repository.
 
     Args:
+        source: a file or standard input, or a place in a layout, an archive or a registry.
+        options: what is asked.
+        settings: of registries, and the temporary folder.
         name: what the report calls it; by default the place.
         engine: that the options lead to, where it is at hand already.
 
@@ -88,19 +91,19 @@ def validate(
         UnavailableError: `io-error` and the like; an engine that is missing or fails is a problem of the report.
     """
     engine = engine or find_engine(options)
-    with _scratches(settings) as make_scratch:
-        if isinstance(source, Input):
-            with open_view(source, settings.temporary) as view:
-                return validate_binary(
-                    view,
-                    options.policy,
-                    profile=options.profile,
-                    engine=engine,
-                    make_scratch=make_scratch,
-                    subject=name or source.name,
-                )
-        with open_kept(source, settings) as store:
-            return _validate_named(store, source, options, engine, make_scratch, name or str(source))
+    make_scratch = partial(FileScratch, settings.temporary)
+    if isinstance(source, Input):
+        with open_view(source, settings.temporary) as view:
+            return validate_binary(
+                view,
+                options.policy,
+                profile=options.profile,
+                engine=engine,
+                make_scratch=make_scratch,
+                subject=name or source.name,
+            )
+    with open_kept(source, settings) as store:
+        return _validate_named(store, source, options, engine, make_scratch, name or str(source))
 
 
 def _validate_named(
@@ -108,7 +111,7 @@ def _validate_named(
     place: RepositoryPlace,
     options: ValidateOptions,
     engine: Engine | None,
-    make_scratch: Callable[[], Scratch],
+    make_scratch: MakeScratch,
     name: str,
 ) -> Report:
     descriptor = store.find(place.tag, place.digest)
@@ -149,13 +152,6 @@ def open_kept(place: RepositoryPlace, settings: Settings) -> Iterator[Repository
 def open_layout(folder: Path) -> LayoutStore:
     """A layout that is kept open."""
     return LayoutStore.open(folder)
-
-
-@contextmanager
-def _scratches(settings: Settings) -> Iterator[Callable[[], Scratch]]:
-    """Makes working spaces, which are gone in the end."""
-    with ExitStack() as stack:
-        yield lambda: stack.enter_context(FileScratch(settings.temporary))
 
 
 class _AbsentEngine(Engine):

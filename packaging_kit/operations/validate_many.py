@@ -25,7 +25,7 @@ from packaging_kit.operations.validate import (
     find_engine,
     open_kept,
     open_layout,
-    validate,
+    validate_place,
 )
 from packaging_kit.stores.indexed import IndexedStore
 from packaging_kit.transfer.progress import NO_PROGRESS, Progress
@@ -179,7 +179,7 @@ def _attempt(target: Target, options: ValidateOptions, settings: Settings, engin
     if isinstance(target.source, PackagingKitError):
         return _failed(target, target.source)
     try:
-        return Outcome(target.name, validate(target.source, options, settings, target.name, engine))
+        return Outcome(target.name, validate_place(target.source, options, settings, target.name, engine))
     except PackagingKitError as exc:
         return _failed(target, exc)
 

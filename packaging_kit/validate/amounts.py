@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from packaging_kit.digest import Digest
-from packaging_kit.errors import DocumentError, SkeletonError, WasmFormatError
+from packaging_kit.errors import DocumentError, SkeletonError, UnavailableError, WasmFormatError
 from packaging_kit.fragments.plan import Plan
 from packaging_kit.limits import (
     KIB,
     MAX_CHECKED_DOCUMENTS,
     MAX_CHECKED_SPANS,
+    MAX_CHECKED_VALUES,
+    MAX_JUDGING_SECONDS,
     MAX_KEPT_FACTS,
     MAX_PUT_TOGETHER,
     MAX_READ_AGAIN,
@@ -24,8 +26,9 @@ from packaging_kit.limits import (
 )
 from packaging_kit.validate.binaries import BinaryFacts
 
-_FOR_A_NAME: Final = 40  # bytes of a document that take as long as an import or export that is looked at again
-_FOR_A_SECTION: Final = 4 * KIB  # bytes of a skeleton that take as long as one of its sections
+_LEAST_FOR_A_DOCUMENT: Final = 512  # bytes of a document that take as long as the smallest
+_FOR_A_FRAGMENT_ARTIFACT: Final = 192  # the same for one that is made
+_FOR_A_SECTION: Final = 1 * KIB  # bytes of a skeleton that take as long as one of its sections
 _MOST_TIMES: Final = 16  # what wholes may be of their modules: compositions of many that are alike come to three
 _MOST_REMEMBERED: Final = MAX_SECTIONS  # digests, of skeletons and of modules
 
@@ -35,6 +38,8 @@ class Amounts:
 
     def __init__(self) -> None:
         self._documents_left = MAX_CHECKED_DOCUMENTS
+        self._values_left = MAX_CHECKED_VALUES
+        self._judging_left = MAX_JUDGING_SECONDS
         self._again_left = MAX_READ_AGAIN
         self._costs: dict[Digest, int] = {}  # of skeletons, each as that many bytes
         self._spans_left = MAX_CHECKED_SPANS
@@ -43,20 +48,31 @@ class Amounts:
         self._stored = 0  # bytes of those modules
         self._kept = 0
 
-    def read_document(self, size: int) -> None:
-        """Count the bytes of a document that is read, however often: ten thousand manifests may name one config.
+    def read_document(self, raw: bytes) -> None:
+        """Count a document that is read, however often: ten thousand manifests may name one config.
 
         Raises:
             DocumentError: `document-invalid`.
         """
+        self._values_left -= raw.count(b",")
+        if self._values_left < 0:
+            message = f"the documents of this upload have more than {MAX_CHECKED_VALUES} values"
+            raise DocumentError("document-invalid", message)
+        self._spend(max(len(raw), _LEAST_FOR_A_DOCUMENT) if raw else 0)
+
+    def look_again(self, facts: BinaryFacts) -> None:
+        """Count a binary that another manifest names too, whose names are held against that; raises as above."""
+        self._spend(facts.weight)
+
+    def compare_fragments(self, count: int) -> None:
+        """Count fragment artifacts that are made to be compared with what is there; raises as above."""
+        self._spend(count * _FOR_A_FRAGMENT_ARTIFACT)
+
+    def _spend(self, size: int) -> None:
         self._documents_left -= size
         if self._documents_left < 0:
             message = f"more than {MAX_CHECKED_DOCUMENTS} bytes of documents would be read for one upload"
             raise DocumentError("document-invalid", message)
-
-    def look_again(self, facts: BinaryFacts) -> None:
-        """Count a binary that another manifest names too, whose names are held against that; raises as above."""
-        self.read_document(_FOR_A_NAME * facts.name_count)
 
     def begin_skeleton(self, digest: Digest) -> None:
         """Count a skeleton that is about to be read: nothing for the first time.
@@ -112,3 +128,22 @@ class Amounts:
     def end_binary(self, facts: BinaryFacts) -> None:
         """Count what is kept of a binary until the end."""
         self._kept += facts.weight
+
+    @property
+    def may_judge(self) -> bool:
+        """The engine may be asked about another binary."""
+        return self._judging_left > 0
+
+    def check_judging(self) -> None:
+        """Say so where the engine was not asked about a binary.
+
+        Raises:
+            UnavailableError: `engine-timeout`.
+        """
+        if not self.may_judge:
+            message = f"the engine was asked about others in this upload for {MAX_JUDGING_SECONDS:g} seconds"
+            raise UnavailableError("engine-timeout", message)
+
+    def judge(self, seconds: float) -> None:
+        """Count the time that went by while a binary was read and judged."""
+        self._judging_left -= seconds

@@ -41,6 +41,7 @@ class WasmManifest:
         part: what the report calls it.
         config_part: what the report calls its config.
         is_split: the split stands beside it, or is all there is of it.
+        may_be_fragment: nobody gave it a tag, nor an index that is none of ours an entry.
     """
 
     document: DocumentValue
@@ -49,6 +50,7 @@ class WasmManifest:
     part: str = "manifest"
     config_part: str = "config"
     is_split: bool = False
+    may_be_fragment: bool = False
 
 
 def is_wasm_artifact(document: DocumentValue) -> bool:
@@ -67,6 +69,7 @@ def check_wasm_manifest(context: Context, manifest: WasmManifest, facts: BinaryF
     """
     document = manifest.document
     part = Where(part=manifest.part, digest=manifest.digest)
+    context.checked.add(manifest.digest)
     if facts is None:
         facts = _read_layer(context, document, manifest.digest, part)
     rules = LENIENT_ARTIFACT_RULES if context.profile is Profile.LENIENT else ARTIFACT_RULES
@@ -82,8 +85,8 @@ def check_wasm_manifest(context: Context, manifest: WasmManifest, facts: BinaryF
         created=config.created,
         is_split=manifest.is_split,
     )
-    if is_fragment(document, facts) and context.tag is None:
-        # Its annotations are fixed, and what it imports is given to it inside its component. Nobody gives it a tag.
+    if is_fragment(document, facts) and manifest.may_be_fragment:
+        # Its annotations are fixed, and what it imports is given to it inside its component.
         expected = make_fragment_artifact(facts.whole)
         documents = (expected.manifest.raw, expected.config)
         context.apply(FRAGMENT_RULES, FragmentSubject((manifest.raw, config.raw), documents), part)

@@ -19,6 +19,7 @@ from packaging_kit.fragments.reassemble import iter_whole
 from packaging_kit.fragments.walk import check_whole_size
 from packaging_kit.limits import (
     CHUNK_SIZE,
+    KIB,
     MAX_LITERAL_IN_MEMORY,
     MAX_MANIFEST_SIZE,
     MAX_PROBLEMS,
@@ -34,6 +35,7 @@ from packaging_kit.wasm.reader import Reader
 from packaging_kit.wasm.scanner import SectionScanner
 from packaging_kit.wasm.sections import SectionId
 
+_LEAST: Final = 2 * KIB
 _FOR_A_TEXT: Final = 100  # bytes of memory, besides its characters
 _FOR_A_FRAGMENT: Final = 500
 _IMPORTS: Final = "\0imports"  # no custom section that is wanted has this name
@@ -78,7 +80,7 @@ class BinaryFacts:
         names = (*(self.imports or ()), *(() if self.interface is None else self.interface.exports))
         texts = (*names, *chain.from_iterable(self.metadata.annotations.items()))
         fragments = () if self.exploded is None else self.exploded.fragments
-        return sum(map(len, texts)) + _FOR_A_TEXT * len(texts) + _FOR_A_FRAGMENT * len(fragments)
+        return _LEAST + sum(map(len, texts)) + _FOR_A_TEXT * len(texts) + _FOR_A_FRAGMENT * len(fragments)
 
     def outline(self) -> BinaryFacts:
         """The same without what is only wanted while the binary is judged by itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, Final
 
 from packaging_kit.validate.rule import Rule
@@ -15,7 +16,12 @@ from packaging_kit.validate.rules.failure_rules import ENGINE_RULES, FAILURE_RUL
 from packaging_kit.validate.rules.index_rules import ANY_TYPE_RULES, CONTENT_RULES, TYPE_RULES
 from packaging_kit.validate.rules.json_rules import JSON_RULES
 from packaging_kit.validate.rules.metadata_rules import METADATA_RULES
-from packaging_kit.validate.rules.policy_rules import NAMED_RULES, POLICY_RULES
+from packaging_kit.validate.rules.policy_rules import (
+    BINARY_POLICY_RULES,
+    CONFIG_POLICY_RULES,
+    MANIFEST_POLICY_RULES,
+    NAMED_RULES,
+)
 from packaging_kit.validate.rules.split_index_rules import INDEX_RULES, REWRITTEN_INDEX_RULES, SPLIT_INDEX_RULES
 from packaging_kit.validate.rules.split_rules import (
     FRAGMENT_RULES,
@@ -48,11 +54,19 @@ GROUPS: Final[dict[str, tuple[Rule[Any], ...]]] = {
         *FRAGMENT_RULES,
     ),
     "Metadata": METADATA_RULES,
-    "Policies": (*POLICY_RULES, *NAMED_RULES),
+    "Policies": (*BINARY_POLICY_RULES, *MANIFEST_POLICY_RULES, *CONFIG_POLICY_RULES, *NAMED_RULES),
 }
 """Every rule, by what it is about; some stand for one code together."""
 
-RULES: Final[tuple[Rule[Any], ...]] = tuple({rule.code: rule for group in GROUPS.values() for rule in group}.values())
+
+def _first_of_each_code() -> dict[str, Rule[Any]]:
+    found: dict[str, Rule[Any]] = {}
+    for rule in chain.from_iterable(GROUPS.values()):
+        found.setdefault(rule.code, rule)
+    return found
+
+
+RULES: Final[tuple[Rule[Any], ...]] = tuple(_first_of_each_code().values())
 """One rule of each code."""
 
 CODES: Final[tuple[str, ...]] = tuple(rule.code for rule in RULES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -28,6 +30,9 @@ from packaging_kit.validate.rules.binary_rules import BINARY_RULES, DEFECT_RULES
 from packaging_kit.validate.rules.failure_rules import failures
 
 S = TypeVar("S")
+
+MakeScratch = Callable[[], AbstractContextManager[Scratch]]
+"""Gives working space for one component, which is left when that was judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +91,8 @@ class Context:
         findings: so far.
         facts: of the binaries that were read, by the digest of their layer.
         binaries: what the report says of them.
-        seen: documents that were checked.
+        seen: documents that the rules on every document were held against.
+        checked: those that the rules on Wasm artifacts were held against as well.
         entries: of indexes that were looked at, each with its media type.
         broken: those in which errors were found.
         unread: documents that could not be read.
@@ -99,11 +105,12 @@ class Context:
     profile: Profile
     engine: Engine | None
     tag: str | None
-    make_scratch: Callable[[], Scratch] | None
+    make_scratch: MakeScratch | None
     findings: Findings
     facts: dict[Digest, BinaryFacts | None] = field(default_factory=dict)
     binaries: list[CheckedBinary] = field(default_factory=list)
     seen: set[Digest] = field(default_factory=set)
+    checked: set[Digest] = field(default_factory=set)
     entries: set[tuple[Blob, str]] = field(default_factory=set)
     broken: set[Digest] = field(default_factory=set)
     unread: set[Blob] = field(default_factory=set)
@@ -159,12 +166,13 @@ class Context:
             return None
 
     def _read(self, descriptor: Descriptor) -> bytes:
-        self.amounts.read_document(0)
+        self.amounts.read_document(b"")
         if isinstance(self.source, DocumentSource) and descriptor.media_type in DOCUMENTS:
             raw = self.source.read_document(descriptor)
+            check_size(len(raw), descriptor.size, "the document")
         else:
             raw = self.source.read_blob(descriptor.digest, size=descriptor.size)
-        self.amounts.read_document(len(raw))
+        self.amounts.read_document(raw)
         return raw
 
     def check_presence(self, descriptor: Descriptor, part: Where) -> None:
@@ -184,8 +192,12 @@ class Context:
                 raise
             return False
 
-    def read_layer(self, layer: Descriptor, manifest: Digest | None) -> BinaryFacts | None:
-        """The facts of a binary that is stored as one blob; `None` where it could not be read through."""
+    def read_layer(self, layer: Descriptor, manifest: Digest | None, *, is_whole: bool = True) -> BinaryFacts | None:
+        """The facts of a binary; `None` where it could not be read through.
+
+        Args:
+            is_whole: it has to be there as one blob; otherwise it may have been put together before.
+        """
         if layer.digest not in self.facts:
             part = Where(part="binary", digest=layer.digest)
             self.facts[layer.digest] = None
@@ -196,6 +208,8 @@ class Context:
             with self.telling(Where(part="binary", digest=layer.digest)):
                 self.amounts.look_again(known)
                 check_size(known.whole.size, layer.size, "the layer")
+                if is_whole:
+                    check_size(self.source.blob_size(layer.digest), layer.size, "the layer")
                 return known
             return None
         return self.facts[layer.digest]
@@ -233,12 +247,15 @@ class Context:
             WasmFormatError, ContentError: as `read_facts` and `find` do.
         """
 
-        def read(pieces: Iterable[Chunk]) -> tuple[BinaryFacts, StoredBinary]:
-            facts = read_facts(pieces, self.scratch())
-            return facts, find(facts)
-
         self.amounts.begin_binary()
-        judged = read_and_judge(chunks, read, self.engine)
+        with self.scratch() as scratch:
+
+            def read(pieces: Iterable[Chunk]) -> tuple[BinaryFacts, StoredBinary]:
+                facts = read_facts(pieces, scratch)
+                return facts, find(facts)
+
+            began = time.monotonic()
+            judged = read_and_judge(chunks, read, self.engine if self.amounts.may_judge else None)
         facts = judged.facts
         self.amounts.end_binary(facts)
         self.binaries.append(CheckedBinary(kind=facts.kind_name, whole=facts.whole, root=facts.root, manifest=manifest))
@@ -246,10 +263,13 @@ class Context:
         with self.telling(part):
             if judged.error is not None:
                 raise judged.error
+            if self.engine is not None:
+                self.amounts.check_judging()
+                self.amounts.judge(time.monotonic() - began)
         for defect in judged.defects:
             self.apply(DEFECT_RULES, defect, part)
         return facts.outline()
 
-    def scratch(self) -> Scratch | None:
+    def scratch(self) -> AbstractContextManager[Scratch | None]:
         """Working space for one component; `None` for what memory has."""
-        return None if self.make_scratch is None else self.make_scratch()
+        return nullcontext() if self.make_scratch is None else self.make_scratch()

@@ -17,14 +17,12 @@ class Findings:
         levels: by code, where a policy has others than the rules.
         problems: those that are listed.
         unlisted: further errors and notes; of what a rule finds in one document without end, there are more.
-        errors: how many of all are errors.
-        serious: how many are, by their rules: what may be looked into is not for a policy to say.
+        serious: how many of all are errors by their rules: what may be looked into is not for a policy to say.
     """
 
     levels: Mapping[str, Level]
     problems: list[Problem] = field(default_factory=list)
     unlisted: int = 0
-    errors: int = 0
     serious: int = 0
 
     def extend(self, problems: Iterable[Problem]) -> int:
@@ -32,7 +30,6 @@ class Findings:
         before = self.serious
         for problem in problems:
             level = self.levels.get(problem.code, problem.level)
-            self.errors += level is Level.ERROR
             self.serious += problem.level is Level.ERROR
             # A verdict that is missing is never left out: it decides on what the whole comes to.
             if len(self.problems) < MAX_PROBLEMS or problem.code.startswith("engine-"):

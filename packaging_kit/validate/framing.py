@@ -5,7 +5,7 @@ Both are found in the same bytes that are hashed and split: nothing is read twic
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Final, Protocol, TypeVar
 
 from packaging_kit.blobs import BlobSource, Chunk, MemoryScratch
@@ -18,17 +18,24 @@ from packaging_kit.wasm.sections import Section, SectionId
 
 C = TypeVar("C", bound=Chunk)
 
-MAX_EXTERNALS: Final = MAX_SECTIONS // 4
-"""Sections of all skeletons of a split: one that stands for a fragment takes ten times as long as another."""
+_COUNTS: Final = {SectionId.EXTERNAL.value: 4}
+"""One that stands for a fragment takes ten times as long as another."""
 
 
-def iter_few_sections(chunks: Iterable[C], sections_left: int = MAX_SECTIONS) -> Generator[C, None, int]:
+def iter_few_sections(
+    chunks: Iterable[C], sections_left: int = MAX_SECTIONS, counts: Mapping[int, int] | None = None
+) -> Generator[C, None, int]:
     """The chunks of a component, up to where it has more sections, nested ones too, than are walked.
+
+    Args:
+        counts: as `SectionScanner` takes them.
 
     Returns:
         How many more there may be.
     """
-    counter = SectionScanner(lambda *_: None, 0, entered=SectionId.COMPONENT, sections_left=sections_left)
+    counter = SectionScanner(
+        lambda *_: None, 0, entered=SectionId.COMPONENT, sections_left=sections_left, counts=counts or {}
+    )
     is_framed = True
     for chunk in chunks:
         try:
@@ -58,7 +65,7 @@ class FewSections(BlobSource):
     def __init__(self, source: BlobSource, amounts: ReadAgain) -> None:
         self._source = source
         self._amounts = amounts
-        self._sections_left = MAX_EXTERNALS
+        self._sections_left = MAX_SECTIONS
 
     def blob_size(self, digest: Digest) -> int:
         return self._source.blob_size(digest)
@@ -71,7 +78,7 @@ class FewSections(BlobSource):
         stored = self.blob_size(digest) if size is None else size
         before, left = self._sections_left, 0  # where it breaks off, it may be for too many
         try:
-            left = yield from iter_few_sections(self._source.iter_blob(digest, size=size), before)
+            left = yield from iter_few_sections(self._source.iter_blob(digest, size=size), before, _COUNTS)
         finally:
             self._amounts.end_skeleton(digest, stored, before - left)
         self._sections_left = left

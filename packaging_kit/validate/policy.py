@@ -18,6 +18,12 @@ _ALWAYS_ERRORS: Final = frozenset(
         *("json-not-utf8", "json-syntax", "json-too-deep", "json-not-an-object"),
         *("wasm-malformed", "wasm-unsupported", "wasm-reserved-section", "wasm-too-deep", "wasm-too-large"),
         *("skeleton-not-canonical", "skeleton-too-large", "split-incomplete", "split-too-many-fragments"),
+        # What a rule was broken by is often not looked into any further.
+        *("document-schema", "document-kinds-mixed", "media-type-mismatch", "media-type-unexpected"),
+        *("size-not-an-integer", "size-negative", "json-number-invalid", "json-integer-too-large"),
+        *("digest-form", "digest-case", "digest-length", "digest-algorithm"),
+        *("json-duplicate-name", "json-trailing-data", "json-byte-order-mark", "json-lone-surrogate"),
+        *("split-index-incomplete", "split-needless", "split-whole-mismatch", "split-root-mismatch"),
     )
 )
 """Codes of what could not be looked at."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from packaging_kit.artifact.pack import (
@@ -11,13 +12,14 @@ from packaging_kit.artifact.pack import (
     make_split_index,
 )
 from packaging_kit.artifact.unpack import skeleton_root
-from packaging_kit.blobs import Blob
+from packaging_kit.blobs import Blob, Scratch
 from packaging_kit.digest import Digest, verified
 from packaging_kit.document import Document, parse_json
 from packaging_kit.errors import SkeletonError
+from packaging_kit.fragments.exploded import Fragment
 from packaging_kit.fragments.plan import Plan, check_modules, fragment_size, make_plan
 from packaging_kit.fragments.reassemble import iter_whole
-from packaging_kit.limits import MAX_LITERAL_IN_MEMORY
+from packaging_kit.limits import MAX_LITERAL_IN_MEMORY, MAX_PROBLEMS
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.index import Index, parse_index
 from packaging_kit.oci.manifest import Manifest, describe_manifest, parse_manifest
@@ -76,8 +78,16 @@ def _check_skeleton_artifact(context: Context, raw: bytes, part: Where) -> Resto
     if whole is None:
         return None
     context.apply(STORED_WHOLE_RULES, StoredWholeSubject(artifact=artifact.value, whole=whole.manifest), part)
+    with context.scratch() as scratch:
+        return _check_restored(context, artifact, whole, scratch, part)
+
+
+def _check_restored(
+    context: Context, artifact: Document[Manifest], whole: WholeArtifact, scratch: Scratch | None, part: Where
+) -> RestoredWhole | None:
+    """Check that the skeletons are those of the whole that they say they stand for."""
     root = skeleton_root(artifact.value)
-    plan = _read_plan(context, root)
+    plan = _read_plan(context, root, scratch)
     is_stored = context.has_blob(whole.layer)
     facts = _read_facts(context, whole, plan, is_stored=is_stored)
     if facts is None:
@@ -118,6 +128,20 @@ def check_split_index(context: Context, raw: bytes) -> None:
     if restored is None or restored.facts.exploded is None:
         return
     modules = restored.facts.exploded.core_modules
+    with context.telling(part):
+        context.amounts.compare_fragments(len(modules))
+        _compare_split_index(context, index, restored, modules, part)
+
+
+def _compare_split_index(
+    context: Context,
+    index: Document[Index],
+    restored: RestoredWhole,
+    modules: Sequence[Fragment],
+    part: Where,
+) -> None:
+    """Compare a split index with what packing its component gives, and look whether all is there."""
+    is_rewritten = index.value.artifact_type is None
     fragments = [make_fragment_artifact(Blob(module.digest, module.size)) for module in modules]
     with context.telling(part):
         whole = restored.whole.descriptor if index.value.subject is not None else None
@@ -177,10 +201,9 @@ def _read_whole(context: Context, artifact: Manifest) -> WholeArtifact | None:
 
 
 def _check_whole_manifest(context: Context, whole: WholeArtifact, facts: BinaryFacts) -> None:
-    digest = whole.manifest.digest
-    if digest in context.seen:
+    if whole.manifest.digest in context.checked:
         return
-    context.seen.add(digest)
+    context.seen.add(whole.manifest.digest)
     check_wasm_manifest(context, _whole_manifest(whole.manifest), facts)
 
 
@@ -195,13 +218,13 @@ def _whole_manifest(manifest: Document[Manifest]) -> WasmManifest:
     )
 
 
-def _read_plan(context: Context, root: Digest) -> Plan | None:
+def _read_plan(context: Context, root: Digest, scratch: Scratch | None) -> Plan | None:
     """The plan of a whole, where all its skeletons are there and canonical."""
     part = Where(part="skeleton", digest=root)
     with context.telling(part):
         try:
             skeletons = FewSections(context.source, context.amounts)
-            return make_plan(root, skeletons, context.scratch() or LimitedScratch(_MOST_OF_SKELETONS))
+            return make_plan(root, skeletons, scratch or LimitedScratch(_MOST_OF_SKELETONS))
         except SkeletonError as exc:
             context.findings.extend(failures(exc, Where(part="skeleton", digest=Digest(exc.digest))))
     return None
@@ -211,7 +234,7 @@ def _read_facts(context: Context, whole: WholeArtifact, plan: Plan | None, *, is
     """The facts of a whole that is stored, or is put together from its fragments."""
     layer, manifest = whole.manifest.value.layers[0], whole.manifest.digest
     if is_stored or layer.digest in context.facts:
-        return context.read_layer(layer, manifest)
+        return context.read_layer(layer, manifest, is_whole=is_stored)
     modules = None if plan is None else _find_modules(context, plan)
     if plan is None or modules is None:
         return None
@@ -235,8 +258,10 @@ def _read_facts(context: Context, whole: WholeArtifact, plan: Plan | None, *, is
 
 def _find_modules(context: Context, plan: Plan) -> dict[Digest, int] | None:
     """The size that every module has; `None` where not all are there, and each that is not is a problem."""
-    found = {}
-    for digest in plan.module_sizes:
+    found: dict[Digest, int] = {}
+    for number, digest in enumerate(plan.module_sizes, 1):
+        if number > len(found) + MAX_PROBLEMS:
+            break  # more are not listed
         with context.telling(Where(part="fragment", digest=digest)):
             found[digest] = fragment_size(context.source, digest)
     return found if len(found) == len(plan.module_sizes) else None

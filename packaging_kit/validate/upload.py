@@ -1,17 +1,17 @@
 """Validation of an upload: a manifest or index with all that it names, or a binary by itself.
 
-Nothing here touches a disk or a network, and memory does not grow with what is validated: bytes come from a
-`BlobSource`, as in a registry's upload path (docs/registries.md).
+Nothing here touches a disk or a network: bytes come from a `BlobSource`, as in a registry's upload path. Memory does
+not grow with the core modules of a component, nor with the number of things in an index (docs/registries.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from packaging_kit.blobs import BlobSource, Chunk, Scratch
+from packaging_kit.blobs import BlobSource, Chunk
 from packaging_kit.digest import Digest
 from packaging_kit.errors import DocumentError, PackagingKitError
 from packaging_kit.limits import CHUNK_SIZE, MAX_INDEX_DEPTH
@@ -19,7 +19,7 @@ from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.media_types import DOCUMENTS, IMAGE_MANIFEST, INDEXES, SKELETON_ARTIFACT, SPLIT_INDEX, WASM
 from packaging_kit.validate.artifacts import WasmManifest, check_wasm_manifest, is_wasm_artifact
 from packaging_kit.validate.binaries import BinaryFacts, OneBlob, StoredBinary
-from packaging_kit.validate.context import Context
+from packaging_kit.validate.context import Context, MakeScratch
 from packaging_kit.validate.engine import Engine
 from packaging_kit.validate.findings import Findings
 from packaging_kit.validate.json_text import JsonText
@@ -30,14 +30,13 @@ from packaging_kit.validate.rules.descriptor_rules import DESCRIPTOR_RULES
 from packaging_kit.validate.rules.failure_rules import failures
 from packaging_kit.validate.rules.index_rules import ANY_TYPE_RULES, CONTENT_RULES, TYPE_RULES
 from packaging_kit.validate.rules.metadata_rules import METADATA_RULES, MetadataSubject
-from packaging_kit.validate.rules.policy_rules import POLICY_RULES, PolicySubject
+from packaging_kit.validate.rules.policy_rules import FILE_POLICY_RULES, PolicySubject
 from packaging_kit.validate.rules.split_rules import REFERRER_RULES, ReferrerSubject
 from packaging_kit.validate.splits import check_skeleton_artifact, check_split_index
 from packaging_kit.validate.texts import check_document
 from packaging_kit.validate.values import Annotations, DescriptorValue, DocumentValue
 
-MakeScratch = Callable[[], Scratch]
-
+_SPLITS: Final = frozenset((SKELETON_ARTIFACT, SPLIT_INDEX))
 _NO_BLOBS: Final = OneBlob(Digest.of(b""), b"")
 
 
@@ -63,17 +62,22 @@ def validate_upload(
         blob_source: has config, layers, and the manifests in an index.
         policy: what is asked for beyond the specifications.
         profile: which rules apply.
-        engine: judges deep validity; without one that is not looked at, and the report says so.
+        engine: judges deep validity; without one that is not looked at, and the report says so. Under the profile
+            `oci` no binary is.
         tag: under which it is to stand.
-        referrers: what refers to it and is there already; our own split is checked with it.
-        entry: that names it in an `index.json`.
-        make_scratch: working space for a component's bytes outside of modules; by default at most 32 MiB in memory.
+        referrers: what refers to it and is there already; our own split is checked with it, known by the
+            `artifact_type` of its descriptor.
+        entry: its descriptor in an `index.json`, whose annotations are checked too.
+        make_scratch: opens working space for a component's bytes outside of modules; by default at most 32 MiB in
+            memory.
         subject: what the report calls it.
 
     Raises:
-        UnavailableError: `io-error` and the like, from the source.
+        RequestError: `engine-feature-unknown`, where the engine does not know a feature that it was given.
+        UnavailableError: `io-error` and the like, from the source; what a source of others raises comes as it is.
     """
-    context = _context(blob_source, policy, profile, engine, tag=tag, make_scratch=make_scratch)
+    judge = None if profile is Profile.OCI else engine
+    context = _context(blob_source, policy, profile, judge, tag=tag, make_scratch=make_scratch)
     context.identify()
     digest = Digest.of(manifest)
     if entry is not None:
@@ -94,7 +98,20 @@ def validate_binary(
     make_scratch: MakeScratch | None = None,
     subject: str = "",
 ) -> Report:
-    """Find everything that is wrong with a binary by itself; nothing of `data` is copied."""
+    """Find everything that is wrong with a binary by itself.
+
+    Args:
+        data: its bytes, which are read in pieces; a file may be mapped.
+        policy: what is asked for beyond the specifications, as far as a file can have it: it has no split beside it,
+            no tag and no time of creation.
+        profile: which rules apply; to a file they are the same under each.
+        engine: as in `validate_upload`.
+        make_scratch: as there.
+        subject: what the report calls it.
+
+    Raises:
+        RequestError: `engine-feature-unknown`, where the engine does not know a feature that it was given.
+    """
     view = memoryview(data).cast("B")
     context = _context(_NO_BLOBS, policy, profile, engine, tag=None, make_scratch=make_scratch)
     context.identify()
@@ -106,7 +123,8 @@ def validate_binary(
         found = facts.whole.digest
         annotations = Annotations("annotations", facts.metadata.annotations)
         context.apply(METADATA_RULES, MetadataSubject(annotations, facts.metadata), part)
-        context.apply(POLICY_RULES, PolicySubject(policy=context.policy, annotations=annotations, facts=facts), part)
+        subject_of_policy = PolicySubject(policy=context.policy, annotations=annotations, facts=facts)
+        context.apply(FILE_POLICY_RULES, subject_of_policy, part)
     return context.report(subject, WASM, found)
 
 
@@ -171,15 +189,21 @@ def _check_top(context: Context, raw: bytes, media_type: str, digest: Digest, *,
         return
     if context.profile is Profile.OCI:
         _check_content(context, document, part)
-    elif not context.apply(TYPE_RULES, media_type, part) or _check_if_split(context, document, raw):
         return
-    elif document.is_index:
+    if not context.apply(TYPE_RULES, media_type, part):
+        return
+    if _check_if_split(context, document, raw):
+        return
+    if document.is_index:
         before = context.findings.serious
         count = _check_index(context, document, 1)
-        if count or context.findings.serious == before:  # else it may well be in what could not be read
+        if context.findings.serious == before:  # else it may well be in what could not be read
             context.apply(CONTENT_RULES, count, part)
     else:
-        check_wasm_manifest(context, WasmManifest(document=document, raw=raw, digest=digest, is_split=is_split))
+        manifest = WasmManifest(
+            document=document, raw=raw, digest=digest, is_split=is_split, may_be_fragment=context.tag is None
+        )
+        check_wasm_manifest(context, manifest)
 
 
 def _check_if_split(context: Context, document: DocumentValue, raw: bytes) -> bool:
@@ -195,7 +219,8 @@ def _check_if_split(context: Context, document: DocumentValue, raw: bytes) -> bo
 def _check_index(context: Context, index: DocumentValue, depth: int) -> int:
     """Check what is in an index that is not ours; how many Wasm artifacts and splits there are."""
     count = 0
-    for entry in index.entries():
+    # Splits first: whether an artifact is split is told by the split beside it.
+    for entry in sorted(index.entries(), key=lambda entry: entry.text("artifactType") not in _SPLITS):
         descriptor = entry.parsed()
         key = None if descriptor is None else (descriptor.blob, descriptor.media_type)
         if descriptor is None or key in context.entries:
@@ -214,7 +239,6 @@ def _check_index(context: Context, index: DocumentValue, depth: int) -> int:
 
 def _check_entry_document(context: Context, document: DocumentValue, raw: bytes, part: Where, depth: int) -> int:
     digest = Digest.of(raw)
-    is_new = digest not in context.seen
     context.seen.add(digest)
     if _check_if_split(context, document, raw):
         return 1
@@ -225,7 +249,9 @@ def _check_entry_document(context: Context, document: DocumentValue, raw: bytes,
             raise DocumentError("document-invalid", f"indexes nest deeper than {MAX_INDEX_DEPTH} levels")
         return 0
     if is_wasm_artifact(document):
-        if is_new:
+        if digest in context.checked:  # as what a split stands for, of which the binary may not be there as one blob
+            _check_content(context, document, part)
+        else:
             check_wasm_manifest(context, WasmManifest(document=document, raw=raw, digest=digest))
         return 1
     _check_content(context, document, part)
@@ -276,7 +302,7 @@ def _read_splits(context: Context, referrers: Sequence[Descriptor], subject: Dig
     """Those referrers that are our splits."""
     found = []
     for referrer in referrers:
-        if referrer.artifact_type in (SKELETON_ARTIFACT, SPLIT_INDEX):
+        if referrer.artifact_type in _SPLITS:
             raw = context.read_document(referrer, _part_of_split(referrer))
             found += [] if raw is None else [_Split(referrer, raw, _refers_to(raw, subject))]
     return found

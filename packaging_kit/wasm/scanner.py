@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from packaging_kit.errors import WasmFormatError
@@ -35,6 +36,7 @@ class SectionScanner:
         start: absolute offset of the module.
         end: absolute offset after it, where that is known.
         sections_left: as many are walked.
+        counts: what a section of this id counts for there, where that is more than one.
         entered: id of sections whose contents are sections again, after a preamble.
 
     Raises:
@@ -50,11 +52,13 @@ class SectionScanner:
         start: int = 0,
         end: int | None = None,
         sections_left: int = MAX_SECTIONS,
+        counts: Mapping[int, int] = MappingProxyType({}),
         entered: int | None = None,
     ) -> None:
         self.kept: dict[str, bytes | None] = {}
         self.kept_at: dict[str, int] = {}
         self.sections_left = sections_left
+        self._counts = counts
         self._choose = choose
         self._most = most
         self._end = end
@@ -94,9 +98,11 @@ class SectionScanner:
             end = base + contents + size
         if self._end is not None and end > self._end:
             raise runs_past_end(size, self._position + 1)
-        self.sections_left -= 1
+        self.sections_left -= self._counts.get(data[at], 1)
         if self.sections_left < 0:
             message = f"it has more than {MAX_SECTIONS} sections"
+            for section_id, count in self._counts.items():
+                message += f", of which each of id {section_id:#04x} counts as {count}"
             raise WasmFormatError("wasm-too-large", message, offset=self._position)
         if data[at] == self._entered and size >= PREAMBLE_SIZE:
             self._position = base + contents + PREAMBLE_SIZE
