@@ -79,8 +79,6 @@ MAX_CHECKED_DOCUMENTS: Final = 16 * MIB
 """Bytes of documents that are read for one upload: ten thousand manifests may name one config."""
 MAX_CHECKED_VALUES: Final = 1 << 19
 """Values in the documents of one upload, by the commas between them: each takes up to 100 bytes of memory."""
-MAX_JUDGING_SECONDS: Final = 300.0
-"""For all binaries of one upload; then no engine is asked about another."""
 MAX_PUT_TOGETHER: Final = 512 * MIB
 """Bytes of wholes that are put together for one upload, whatever is stored of them."""
 MAX_READ_AGAIN: Final = 256 * MIB

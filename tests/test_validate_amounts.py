@@ -15,7 +15,6 @@ from packaging_kit.limits import (
     MAX_CHECKED_DOCUMENTS,
     MAX_CHECKED_SPANS,
     MAX_CHECKED_VALUES,
-    MAX_JUDGING_SECONDS,
     MAX_KEPT_FACTS,
     MAX_PUT_TOGETHER,
     MAX_READ_AGAIN,
@@ -87,15 +86,6 @@ def test_fragments_that_are_compared_are_counted_with_documents() -> None:
     amounts.compare_fragments(MAX_CHECKED_DOCUMENTS // 192)
 
     assert refusal(lambda: amounts.read_document(b"{}")) == "document-invalid"
-
-
-def test_engine_is_asked_until_it_was_asked_for_too_long() -> None:
-    amounts = Amounts()
-    amounts.judge(MAX_JUDGING_SECONDS - 1)
-    assert (amounts.may_judge, refusal(amounts.check_judging)) == (True, None)
-
-    amounts.judge(1)
-    assert (amounts.may_judge, refusal(amounts.check_judging)) == (False, "engine-timeout")
 
 
 def test_skeleton_is_read_for_nothing_once() -> None:

@@ -467,7 +467,9 @@ def test_parentheses_around_all_of_it_change_nothing(tree: Tree, count: int, spa
     [
         ("MIT", ("MIT",), True),
         ("MIT", (), False),
-        ("mit", ("MIT",), False),
+        ("mit", ("MIT",), True),
+        ("MIT OR gpl-2.0-only WITH classpath-exception-2.0", ("GPL-2.0-only with Classpath-exception-2.0",), True),
+        ("MIT or ISC", ("MIT", "ISC"), False),
         ("MIT OR GPL-3.0-only", ("MIT",), True),
         ("MIT AND GPL-3.0-only", ("MIT",), False),
         ("MIT OR ISC AND GPL-3.0-only", ("ISC",), False),

@@ -17,7 +17,7 @@ from packaging_kit.validate.rule import Rule
 from packaging_kit.validate.rules import artifact_rules
 from tests.conftest import REPOSITORY
 
-EVERYWHERE: Final = {"member-name-case"}
+EVERYWHERE: Final = {"member-name-case", "document-too-large"}
 """Codes that are about whatever is JSON, and stand in the group of each."""
 
 CODE: Final = re.compile(r"[a-z]+(?:-[a-z0-9]+)+")

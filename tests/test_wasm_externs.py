@@ -54,6 +54,19 @@ NAMES = {
 }
 
 
+IMPLEMENTED = {
+    "implements": "a:b/c@1.0.0",
+    "a version suffix of what is implemented": "a:b/c@1.2.3",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_interface_that_a_name_stands_for_is_read_with_its_version(name: str) -> None:
+    encoded, _ = NAMES[name]
+
+    assert (_import(encoded).implements, _export(encoded).implements) == (IMPLEMENTED.get(name, ""),) * 2
+
+
 @pytest.mark.parametrize(("encoded", "name"), NAMES.values(), ids=NAMES)
 def test_name_is_read_in_every_form(encoded: bytes, name: str) -> None:
     assert (_import(encoded).name, _export(encoded).name) == (name, name)

@@ -59,10 +59,12 @@ def is_license_allowed(text: str, allowed: Collection[str]) -> bool:
     """Whether a license expression can be met with licenses of `allowed` alone.
 
     `OR` leaves a choice, `AND` does not. An exception only permits more, so `X WITH Y` is allowed where `X` is; an
-    entry `X WITH Y` allows just that. What has not the form of a license expression is not allowed.
+    entry `X WITH Y` allows just that. Identifiers are the same in upper and lower case, operators are not (SPDX 2.3,
+    Annex D.2). What has not the form of a license expression is not allowed.
     """
     if not is_license_expression(text):
         return False
+    names = frozenset(name.lower() for name in allowed)
     values: list[bool] = []
     operators: list[str] = []
     tokens = _TOKEN.findall(text)
@@ -78,9 +80,9 @@ def is_license_allowed(text: str, allowed: Collection[str]) -> bool:
             operators.append(token)
         elif previous == "WITH":
             license_ = tokens[number - 2]
-            values[-1] = values[-1] or f"{license_} WITH {token}" in allowed
+            values[-1] = values[-1] or f"{license_} with {token}".lower() in names
         elif token != "WITH":
-            values.append(token in allowed)
+            values.append(token.lower() in names)
     _reduce(values, operators, until="(")
     return values[-1]
 

@@ -208,7 +208,7 @@ class WasmToolsEngine:
         text = _text(outcome)
         if outcome.status is None:
             message = f"`wasm-tools` {_end_of(outcome, self._time_limit)}"
-            raise UnavailableError("engine-timeout", message, hint="give it more time")
+            raise UnavailableError("engine-timeout", message, hint="give it more time, with `--time-limit`")
         refused = _FEATURE_REFUSED.match(text)
         if self._features and outcome.status == 2 and refused is not None:
             hint = None if refused[2] is None else f"`wasm-tools` {self._version} knows {refused[2]}"
@@ -275,7 +275,7 @@ def _text(outcome: Outcome) -> str:
 
 def _end_of(outcome: Outcome, time_limit: float) -> str:
     if outcome.status is None:
-        return f"did not end within {time_limit:g} seconds"
+        return f"did not end within {time_limit:g} second{'' if time_limit == 1 else 's'}"
     if outcome.status < 0:
         return f"was ended by signal {-outcome.status}"
     return f"ended with status {outcome.status}"

@@ -14,7 +14,7 @@ from typing import Final
 
 from packaging_kit.engines.outline import MAX_COMPONENTS, MAX_OUTLINE_SIZE, find_overreach, make_outline
 from packaging_kit.engines.parts import Begin, CoreModule, Key, Part, iter_parts
-from packaging_kit.engines.wasmtime_features import parse_switches
+from packaging_kit.engines.wasmtime_features import named_features, parse_switches
 from packaging_kit.engines.wasmtime_library import WasmtimeLibrary
 from packaging_kit.errors import UnavailableError, WasmFormatError
 from packaging_kit.fragments.exploded import Exploded
@@ -48,7 +48,7 @@ class WasmtimeEngine:
         return False
 
     def identify(self) -> EngineIdentity:
-        return EngineIdentity(name=NAME, version=self._library.version, features=self._features)
+        return EngineIdentity(name=NAME, version=self._library.version, features=named_features(self._features))
 
     def find_defects(self, binary: Binary) -> tuple[Defect, ...]:
         """The first defect of every distinct core module, in the order in which they are met, or else the component's.

@@ -80,6 +80,13 @@ _NEVER: Final = frozenset(
 )
 
 
+def named_features(asked: tuple[str, ...]) -> tuple[str, ...]:
+    """The features that are not as the library has them: those of `DEFAULTS`, then those that were asked for."""
+    names = {name.lstrip("+-") for name in asked}
+    own = (name for name, switch in SWITCHES.items() if switch in DEFAULTS and name not in names)
+    return (*(f"+{name}" for name in own), *asked)
+
+
 def parse_switches(features: tuple[str, ...]) -> Mapping[str, bool]:
     """The properties of `wasmtime.Config` to set, for features as `+name` and `-name`; the last of a name counts.
 

@@ -21,7 +21,7 @@ from packaging_kit.stores.files import io_errors
 from packaging_kit.stores.indexed import IndexedStore
 from packaging_kit.stores.layout import LayoutStore
 from packaging_kit.stores.scratch import FileScratch
-from packaging_kit.validate.context import MakeScratch
+from packaging_kit.validate.context import MakeScratch, check_document_size
 from packaging_kit.validate.engine import Binary, Defect, Engine, EngineIdentity
 from packaging_kit.validate.policy import Policy
 from packaging_kit.validate.policy_text import MAX_POLICY_SIZE, parse_policy
@@ -116,6 +116,7 @@ def _validate_named(
 ) -> Report:
     descriptor = store.find(place.tag, place.digest)
     try:
+        check_document_size(descriptor)
         raw = store.read_document(descriptor)
     except PackagingKitError as exc:
         report = report_unreadable(descriptor, exc, profile=options.profile, subject=name)

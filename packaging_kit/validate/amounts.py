@@ -11,14 +11,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from packaging_kit.digest import Digest
-from packaging_kit.errors import DocumentError, SkeletonError, UnavailableError, WasmFormatError
+from packaging_kit.errors import DocumentError, SkeletonError, WasmFormatError
 from packaging_kit.fragments.plan import Plan
 from packaging_kit.limits import (
     KIB,
     MAX_CHECKED_DOCUMENTS,
     MAX_CHECKED_SPANS,
     MAX_CHECKED_VALUES,
-    MAX_JUDGING_SECONDS,
     MAX_KEPT_FACTS,
     MAX_PUT_TOGETHER,
     MAX_READ_AGAIN,
@@ -39,7 +38,6 @@ class Amounts:
     def __init__(self) -> None:
         self._documents_left = MAX_CHECKED_DOCUMENTS
         self._values_left = MAX_CHECKED_VALUES
-        self._judging_left = MAX_JUDGING_SECONDS
         self._again_left = MAX_READ_AGAIN
         self._costs: dict[Digest, int] = {}  # of skeletons, each as that many bytes
         self._spans_left = MAX_CHECKED_SPANS
@@ -128,22 +126,3 @@ class Amounts:
     def end_binary(self, facts: BinaryFacts) -> None:
         """Count what is kept of a binary until the end."""
         self._kept += facts.weight
-
-    @property
-    def may_judge(self) -> bool:
-        """The engine may be asked about another binary."""
-        return self._judging_left > 0
-
-    def check_judging(self) -> None:
-        """Say so where the engine was not asked about a binary.
-
-        Raises:
-            UnavailableError: `engine-timeout`.
-        """
-        if not self.may_judge:
-            message = f"the engine was asked about others in this upload for {MAX_JUDGING_SECONDS:g} seconds"
-            raise UnavailableError("engine-timeout", message)
-
-    def judge(self, seconds: float) -> None:
-        """Count the time that went by while a binary was read and judged."""
-        self._judging_left -= seconds

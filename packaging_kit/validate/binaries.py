@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from typing import Final
 
 from packaging_kit.artifact.annotations import SECTION_NAMES, Metadata
@@ -75,9 +75,17 @@ class BinaryFacts:
         return len(self.imports or ()) + (0 if self.interface is None else len(self.interface.exports))
 
     @property
+    def imported(self) -> tuple[tuple[str, str], ...]:
+        """Name of each import, and the interface that it stands for; the name again where that is all."""
+        implemented = () if self.interface is None else self.interface.implemented
+        pairs = zip_longest(self.imports or (), implemented, fillvalue="")
+        return tuple((name, interface or name) for name, interface in pairs)
+
+    @property
     def weight(self) -> int:
         """About how many bytes of memory it takes to keep its outline."""
-        names = (*(self.imports or ()), *(() if self.interface is None else self.interface.exports))
+        interface = self.interface
+        names = (*(self.imports or ()), *(() if interface is None else (*interface.exports, *interface.implemented)))
         texts = (*names, *chain.from_iterable(self.metadata.annotations.items()))
         fragments = () if self.exploded is None else self.exploded.fragments
         return _LEAST + sum(map(len, texts)) + _FOR_A_TEXT * len(texts) + _FOR_A_FRAGMENT * len(fragments)

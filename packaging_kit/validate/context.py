@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -12,7 +11,8 @@ from packaging_kit.artifact.pack import WholeArtifact
 from packaging_kit.blobs import Blob, BlobSource, Chunk, Scratch, check_blob, check_size, too_large
 from packaging_kit.digest import Digest, verified
 from packaging_kit.document import Document
-from packaging_kit.errors import PackagingKitError, WasmFormatError
+from packaging_kit.errors import DocumentError, PackagingKitError, WasmFormatError
+from packaging_kit.limits import MAX_MANIFEST_SIZE
 from packaging_kit.oci.descriptor import Descriptor
 from packaging_kit.oci.manifest import Manifest
 from packaging_kit.oci.media_types import DOCUMENTS
@@ -60,6 +60,17 @@ def _at_most(chunks: Iterable[bytes], layer: Descriptor) -> Iterator[bytes]:
         if taken > layer.size:
             raise too_large(layer.digest, layer.size, taken)
         yield chunk
+
+
+def check_document_size(descriptor: Descriptor) -> None:
+    """Refuse a document that registries would not take.
+
+    Raises:
+        DocumentError: `document-too-large`.
+    """
+    if descriptor.size > MAX_MANIFEST_SIZE:
+        message = f"the document has {descriptor.size} bytes; at most {MAX_MANIFEST_SIZE} are read"
+        raise DocumentError("document-too-large", message)
 
 
 class Telling:
@@ -166,6 +177,7 @@ class Context:
             return None
 
     def _read(self, descriptor: Descriptor) -> bytes:
+        check_document_size(descriptor)
         self.amounts.read_document(b"")
         if isinstance(self.source, DocumentSource) and descriptor.media_type in DOCUMENTS:
             raw = self.source.read_document(descriptor)
@@ -254,8 +266,7 @@ class Context:
                 facts = read_facts(pieces, scratch)
                 return facts, find(facts)
 
-            began = time.monotonic()
-            judged = read_and_judge(chunks, read, self.engine if self.amounts.may_judge else None)
+            judged = read_and_judge(chunks, read, self.engine)
         facts = judged.facts
         self.amounts.end_binary(facts)
         self.binaries.append(CheckedBinary(kind=facts.kind_name, whole=facts.whole, root=facts.root, manifest=manifest))
@@ -263,9 +274,6 @@ class Context:
         with self.telling(part):
             if judged.error is not None:
                 raise judged.error
-            if self.engine is not None:
-                self.amounts.check_judging()
-                self.amounts.judge(time.monotonic() - began)
         for defect in judged.defects:
             self.apply(DEFECT_RULES, defect, part)
         return facts.outline()

@@ -55,11 +55,11 @@ class Report:
         subject: the place or file as it was named; empty where it has no name.
         profile: which rules applied.
         media_type: of what was validated.
-        digest: of the manifest, index or file; `None` where it could not be read.
-        engine: what judged deep validity; `None` where nothing did.
+        digest: of the manifest, index or file; `None` where it was not read.
+        engine: what judges deep validity of the binaries; `None` for nothing.
         binaries: those that could be read through, in the order in which they were met.
-        problems: in the order of the input.
-        unlisted: further problems, which are not listed.
+        problems: document by document, and rule by rule in each; errors before notes, where not all are listed.
+        unlisted: further problems, which are not listed; of what one rule finds in one document, at most one.
     """
 
     subject: str
@@ -81,8 +81,8 @@ class Report:
 
     @property
     def is_clean(self) -> bool:
-        """Nothing was found that fails, and all that was found is listed; notes don't fail."""
-        return not self.unlisted and not self.errors
+        """Nothing was found that fails; notes don't, and an error is listed before any note is."""
+        return not self.errors
 
     def to_json(self) -> dict[str, Any]:
         """The schema `report`."""

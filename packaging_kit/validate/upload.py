@@ -125,7 +125,7 @@ def validate_binary(
         context.apply(METADATA_RULES, MetadataSubject(annotations, facts.metadata), part)
         subject_of_policy = PolicySubject(policy=context.policy, annotations=annotations, facts=facts)
         context.apply(FILE_POLICY_RULES, subject_of_policy, part)
-    return context.report(subject, WASM, found)
+    return context.report(subject, WASM, found or Digest.of(view))
 
 
 def _find_in(view: memoryview, facts: BinaryFacts) -> StoredBinary:

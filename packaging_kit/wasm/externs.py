@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from packaging_kit.errors import WasmFormatError
 from packaging_kit.limits import MAX_EXTERNS
@@ -37,12 +37,14 @@ class Extern:
 
     Attributes:
         name: its `externname`, a `versionsuffix` attribute joined to it.
+        implements: id of the interface that stands behind a plain name; empty where the name is the interface's own.
         sort: what it is.
         index: in the index space of its sort; for an import, of its type where it has one.
         offset: absolute, of the first byte of the definition.
     """
 
     name: str
+    implements: str = ""
     sort: Sort
     index: int | None
     offset: int
@@ -71,8 +73,15 @@ def read_exports(data: bytes | memoryview, section: Section) -> tuple[Extern, ..
     return _read_section(data, section, _read_export)
 
 
-def read_extern_name(reader: Reader) -> str:
-    """`nameattributes`: the name, with a `versionsuffix` joined to it; the other attributes are passed over.
+class ExternName(NamedTuple):
+    """A name, and the interface that it implements; empty for none."""
+
+    name: str
+    implements: str = ""
+
+
+def read_extern_name(reader: Reader) -> ExternName:
+    """`nameattributes`: the name, with a `versionsuffix` joined to it; what is no part of names is passed over.
 
     Beside `implements` the suffix of a name without a version belongs to the interface that is named there.
     """
@@ -81,19 +90,20 @@ def read_extern_name(reader: Reader) -> str:
         raise reader.malformed(f"unknown form {form:#04x} of a name", reader.position - 1)
     name = reader.name()
     if form != 0x02:
-        return name
-    suffix = ""
-    is_implementation = False
+        return ExternName(name)
+    suffix = implements = ""
     for _ in range(reader.count()):
         attribute = reader.byte()
         if attribute > 0x02:
             raise reader.malformed(f"unknown name attribute {attribute:#04x}", reader.position - 1)
         value = reader.name()
         if attribute == 0x00:
-            is_implementation = True
+            implements = value
         elif attribute == 0x01:
             suffix = value
-    return name if is_implementation and "@" not in name else name + suffix
+    if implements and "@" not in name:
+        return ExternName(name, implements + suffix)
+    return ExternName(name + suffix, implements)
 
 
 def read_extern_type(reader: Reader) -> ExternType:
@@ -140,14 +150,14 @@ def _read_sort(reader: Reader) -> Sort:
 
 def _read_import(reader: Reader) -> Extern:
     offset = reader.position
-    name = read_extern_name(reader)
+    name, implements = read_extern_name(reader)
     extern_type = read_extern_type(reader)
-    return Extern(name=name, sort=extern_type.sort, index=extern_type.index, offset=offset)
+    return Extern(name=name, implements=implements, sort=extern_type.sort, index=extern_type.index, offset=offset)
 
 
 def _read_export(reader: Reader) -> Extern:
     offset = reader.position
-    name = read_extern_name(reader)
+    name, implements = read_extern_name(reader)
     sort = _read_sort(reader)
     index = reader.u32()
     ascribed = reader.byte()
@@ -155,7 +165,7 @@ def _read_export(reader: Reader) -> Extern:
         read_extern_type(reader)
     elif ascribed != 0x00:
         raise reader.malformed(f"unknown form {ascribed:#04x} of an export's type", reader.position - 1)
-    return Extern(name=name, sort=sort, index=index, offset=offset)
+    return Extern(name=name, implements=implements, sort=sort, index=index, offset=offset)
 
 
 def _read_section(data: bytes | memoryview, section: Section, read: Callable[[Reader], Extern]) -> tuple[Extern, ...]:

@@ -40,6 +40,7 @@ class ComponentInterface:
 
     Attributes:
         imports: in binary order.
+        implemented: for each of them the interface that it stands for under a plain name; empty for none.
         exports: in binary order; for a WIT package the sorted ids of what it defines.
         is_wit_package: the component only carries WIT (docs/format.md, "WIT packages").
         beyond_wit: those of the names that are core modules, components or values, which WIT has no words for.
@@ -48,6 +49,7 @@ class ComponentInterface:
     imports: tuple[str, ...]
     exports: tuple[str, ...]
     is_wit_package: bool
+    implemented: tuple[str, ...] = ()
     beyond_wit: frozenset[str] = frozenset()
 
 
@@ -67,6 +69,7 @@ def read_interface(data: bytes | memoryview) -> ComponentInterface:
     wit_names = None if imports else _wit_package_names(data, exports)
     return ComponentInterface(
         imports=tuple(extern.name for extern in imports),
+        implemented=tuple(extern.implements for extern in imports),
         exports=tuple(extern.name for extern in exports) if wit_names is None else tuple(sorted(wit_names)),
         is_wit_package=wit_names is not None,
         beyond_wit=frozenset(extern.name for extern in (*imports, *exports) if extern.sort in _BEYOND_WIT),

@@ -118,7 +118,7 @@ def _read_declaration(reader: Reader, scope: _Scope) -> _Scope | None:
             if read_alias(reader) == Sort.TYPE:
                 scope.definition.types.append(_OTHER)
         case 0x03 | 0x04:
-            name = read_extern_name(reader)
+            name = read_extern_name(reader).name
             extern_type = read_extern_type(reader)
             if extern_type.sort == Sort.TYPE:
                 scope.definition.types.append(_aliased(scope.definition.types, extern_type.index))

@@ -102,7 +102,7 @@ CASES: Final[tuple[Case, ...]] = (
     case(
         "a Wasm artifact's config of more bytes than are read is not read",
         lambda: artifact(config=CONFIG + b" " * (5 << 20)),
-        error("size-mismatch", part="config"),
+        error("document-too-large", part="config"),
     ),
     case(
         "a layer with one byte changed is damaged, and has no other defect",

@@ -27,7 +27,7 @@ from tests.bad_documents.builders import (
     wasm_config,
 )
 from tests.bad_documents.case import Case, File, Input, Upload, case, error, note
-from tests.strategies import component, custom, section
+from tests.strategies import component, custom, section, text, vector
 
 FIRST: Final = core_module(size=4096)
 SECOND: Final = core_module(("a", "b"), size=5000)
@@ -35,6 +35,8 @@ MODULES: Final = component(section(1, FIRST), section(1, SECOND), section(1, FIR
 SOCKETS: Final = "wasi:sockets/tcp@0.2.0"
 STREAMS: Final = "wasi:io/streams@0.2.0"
 ASKING: Final = component(imports(STREAMS, SOCKETS))
+STANDING_FOR: Final = component(section(10, vector(b"\x02" + text("net") + vector(b"\0" + text(SOCKETS)) + b"\x05\0")))
+"""Its import has a plain name."""
 UNREADABLE: Final = component(section(10, b"\1\7"))
 INDEX: Final = raw_of(index(descriptor(artifact().raw, IMAGE_MANIFEST), annotations={"com.example.a": "a" * 500}))
 INDEX_SIZE: Final = len(INDEX)
@@ -185,6 +187,25 @@ IMPORTS: Final = (
         lambda: importing(allowed_imports=(), denied_imports=("*tcp*", "wasi:sockets/*")),
         error("policy-import-denied", part="binary", says=STREAMS),
         error("policy-import-denied", part="binary", says="denies `*tcp*`"),
+    ),
+    case(
+        "an import under a plain name is the interface that it stands for",
+        lambda: File(data=STANDING_FOR, policy=Policy(denied_imports=("wasi:sockets/*",))),
+        error("policy-import-denied", part="binary", says=SOCKETS),
+    ),
+    case(
+        "an interface that an import stands for has to be allowed",
+        lambda: File(data=STANDING_FOR, policy=Policy(allowed_imports=("net",))),
+        error("policy-import-denied", part="binary", says=SOCKETS),
+    ),
+    case(
+        "an import that stands for an allowed interface is taken",
+        lambda: File(data=STANDING_FOR, policy=Policy(allowed_imports=("wasi:sockets/*",))),
+    ),
+    case(
+        "a plain name can be denied too",
+        lambda: File(data=STANDING_FOR, policy=Policy(denied_imports=("net",))),
+        error("policy-import-denied", part="binary", says="`net`"),
     ),
     case("what imports nothing is always allowed", lambda: importing((), allowed_imports=(), denied_imports=("*",))),
     case(

@@ -47,7 +47,7 @@ def layers_not_one(artifact: ArtifactSubject) -> Iterator[Finding]:
     what="a Wasm artifact whose config or layer is of another type than those of the layout",
     why=f"{_LAYOUT}, Manifest format: readers look for `{WASM_CONFIG}` and `{WASM}`",
     example='{"layers":[{"mediaType":"application/vnd.wasm.content.layer.v1+wasm",…}]}',
-    hint="`packaging-kit convert --cncf` rewrites an older artifact",
+    hint="where it is of an older layout, `packaging-kit convert --cncf` rewrites it",
 )
 def media_types(artifact: ArtifactSubject) -> Iterator[Finding]:
     for descriptor, expected, _ in _typed(artifact):
@@ -75,19 +75,19 @@ def media_types_leniently(artifact: ArtifactSubject) -> Iterator[Finding]:
     why="they are in registries, and some readers still take them; new ones should not be written",
     example='{"layers":[{"mediaType":"application/vnd.wasm.content.layer.v1+wasm",…}]}',
     level=Level.NOTE,
-    hint="`packaging-kit convert --cncf` rewrites it",
+    hint="`packaging-kit convert --cncf` rewrites it, where its layer is Wasm",
 )
 def media_types_older(artifact: ArtifactSubject) -> Iterator[Finding]:
     for descriptor, _, older in _typed(artifact):
         found = descriptor.text("mediaType") or ""
         if found in older:
-            yield Finding(descriptor.at("mediaType"), f"`{found}` is what {older[found]} write")
+            yield Finding(descriptor.at("mediaType"), f"`{found}` is written by {older[found]}")
 
 
 @rule(
     "layer-title-unsafe",
     what="a title of a layer or config that is no safe file name on Linux, macOS and Windows",
-    why="clients write the layer under its title (image-spec, annotations.md; CVE-2021-21272 was a title with `..`)",
+    why="clients write the layer under its title (image-spec, annotations.md), which may not lead out of a folder",
     example='{"annotations":{"org.opencontainers.image.title":"../app.wasm"}}',
 )
 def layer_title_unsafe(artifact: ArtifactSubject) -> Iterator[Finding]:

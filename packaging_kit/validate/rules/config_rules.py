@@ -139,10 +139,12 @@ def names_partial(config: ConfigSubject) -> Iterator[Finding]:
 def names_extra(config: ConfigSubject) -> Iterator[Finding]:
     for field, stated, actual in _names(config):
         left = Counter(actual)
+        actual_names = frozenset(actual)
         for number, name in enumerate(stated):
             left[name] -= 1
             if left[name] < 0:
-                yield Finding(f"component.{field}[{number}]", f"the component has no such name: `{name[:200]}`")
+                what = "the component has this name once" if name in actual_names else "the component has no such name"
+                yield Finding(f"component.{field}[{number}]", f"{what}: `{name[:200]}`")
 
 
 @rule(

@@ -9,6 +9,7 @@ from typing import Final
 from packaging_kit.errors import ContentError, PackagingKitError
 from packaging_kit.validate.problem import Problem, Where
 from packaging_kit.validate.rule import Finding, Rule, apply
+from packaging_kit.validate.rules.json_rules import too_large
 
 _SPLIT: Final = "docs/format.md"
 
@@ -123,6 +124,13 @@ engine_failed = _of_code(
     example="an engine that ran out of memory",
 )
 
+document_too_large = _of_code(
+    "document-too-large",
+    what=too_large.what,
+    why=too_large.why,
+    example='{"config":{"size":5242880,…}}',
+)
+
 FAILURE_RULES: Final[tuple[Rule[PackagingKitError], ...]] = (
     blob_missing,
     digest_mismatch,
@@ -136,6 +144,7 @@ FAILURE_RULES: Final[tuple[Rule[PackagingKitError], ...]] = (
     skeleton_too_large,
     fragment_missing,
     split_too_large,
+    document_too_large,
     document_unreadable,
 )
 

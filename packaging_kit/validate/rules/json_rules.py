@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from packaging_kit.limits import MAX_JSON_DEPTH, MAX_MANIFEST_SIZE
+from packaging_kit.limits import MAX_JSON_DEPTH
 from packaging_kit.validate.json_text import BYTE_ORDER_MARK, JsonText, RepeatingObject, is_odd_number
 from packaging_kit.validate.rule import Finding, Rule, rule
 
@@ -22,7 +22,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 )
 def too_large(text: JsonText) -> Iterator[Finding]:
     if text.excess is not None and not text.excess.is_depth:
-        yield Finding("", f"{text.excess.message}; at most {MAX_MANIFEST_SIZE} bytes are read")
+        yield Finding("", text.excess.message)
 
 
 @rule(

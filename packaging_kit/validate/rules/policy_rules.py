@@ -97,12 +97,13 @@ def annotation_missing(subject: PolicySubject) -> Iterator[Finding]:
 def import_denied(subject: PolicySubject) -> Iterator[Finding]:
     policy = subject.policy
     denied, allowed = Patterns(policy.denied_imports), Patterns(policy.allowed_imports or ())
-    for name in subject.facts.imports or ():
-        if denied.match(name):
-            pattern = next(pattern for pattern in policy.denied_imports if matches(pattern, name))
-            yield Finding("", f"it imports `{name[:200]}`, and the policy denies `{pattern}`")
-        elif policy.allowed_imports is not None and not allowed.match(name):
-            yield Finding("", f"it imports `{name[:200]}`, which the policy does not allow")
+    for name, interface in subject.facts.imported:
+        found = next((each for each in (interface, name) if denied.match(each)), None)
+        if found is not None:
+            pattern = next(pattern for pattern in policy.denied_imports if matches(pattern, found))
+            yield Finding("", f"it imports `{found[:200]}`, and the policy denies `{pattern}`")
+        elif policy.allowed_imports is not None and not allowed.match(interface):
+            yield Finding("", f"it imports `{interface[:200]}`, which the policy does not allow")
 
 
 @rule(
