@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,7 @@ from packaging_kit.fragments.explode import explode
 from packaging_kit.oci.reference import Reference
 from packaging_kit.operations.validate import ValidateOptions, validate_place
 from packaging_kit.operations.validate_many import Target, expand, validate_many
+from packaging_kit.stores.archive import ArchiveStore
 from packaging_kit.validate.outcome import Outcome
 from tests.conftest import FIXTURES
 from tests.registry import Registry
@@ -186,6 +188,41 @@ def test_engine_that_ends_its_process_is_told_for_each_input(layout: LayoutPlace
     outcomes = list(validate_many(expand("layout", layout, SETTINGS), options, SETTINGS, processes=2))
 
     assert [result for _, result in results(outcomes)] == ["process-failed"] * 4
+
+
+def test_archive_is_opened_once_for_all_that_is_in_it(
+    layout: LayoutPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = ArchivePlace(file=tmp_path / "layout.tar")
+    with tarfile.open(place.file, "w") as archive:
+        archive.add(layout.folder, arcname=".")
+    targets = expand("layout.tar", place, SETTINGS)
+    opened = []
+    read_all = ArchiveStore._open
+
+    def note_and_open(store: ArchiveStore) -> None:
+        opened.append(store)
+        read_all(store)
+
+    monkeypatch.setattr(ArchiveStore, "_open", note_and_open)
+
+    assert len(list(validate_many(targets, FRAMING, SETTINGS))) == len(targets) > 2
+    assert len(opened) == 1
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.45, 0.6, 0.75])
+def test_signal_while_processes_begin_ends_them_too(seconds: float, layout: LayoutPlace, tmp_path: Path) -> None:
+    fake = tmp_path / "wasm-tools"
+    fake.write_text('#!/bin/sh\n[ "$1" = --version ] && echo wasm-tools 1.263.0 && exit\nexec sleep 600\n')
+    fake.chmod(0o755)
+    program = [sys.executable, "-c", "from packaging_kit.cli.main import main; main()", "validate"]
+    command = [*program, f"oci:{layout.folder}", "--engine", "wasm-tools", "--wasm-tools", str(fake)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        time.sleep(seconds)  # to where that comes to is chance
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=45)  # less than the engine may take
+
+    assert process.returncode != 0
 
 
 def test_interrupt_ends_all_processes_at_once(layout: LayoutPlace, tmp_path: Path) -> None:

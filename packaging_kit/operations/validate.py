@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -74,6 +74,7 @@ def validate_place(
     settings: Settings,
     name: str | None = None,
     engine: Engine | None = None,
+    store: RepositorySource | None = None,
 ) -> Report:
     """Validate one binary, or one thing in a repository.
 
@@ -83,6 +84,7 @@ def validate_place(
         settings: of registries, and the temporary folder.
         name: what the report calls it; by default the place.
         engine: that the options lead to, where it is at hand already.
+        store: that the place is in, where it is open already.
 
     Raises:
         NotFoundError: `not-found`, where the place names nothing.
@@ -102,7 +104,7 @@ def validate_place(
                 make_scratch=make_scratch,
                 subject=name or source.name,
             )
-    with open_kept(source, settings) as store:
+    with open_kept(source, settings) if store is None else nullcontext(store) as store:
         return _validate_named(store, source, options, engine, make_scratch, name or str(source))
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from packaging_kit.digest import Digest
@@ -17,7 +17,8 @@ from packaging_kit.oci.layout import lists_referrers
 from packaging_kit.oci.media_types import REF_NAME
 from packaging_kit.oci.repository import RepositorySource
 from packaging_kit.operations.inputs import Input
-from packaging_kit.operations.places import LayoutPlace, RegistryPlace, with_tag
+from packaging_kit.operations.places import ArchivePlace, LayoutPlace, RegistryPlace, with_tag
+from packaging_kit.operations.repositories import open_source
 from packaging_kit.operations.settings import Settings
 from packaging_kit.operations.validate import (
     Source,
@@ -34,10 +35,11 @@ from packaging_kit.validate.outcome import Outcome
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
+    from ctypes import c_byte
     from multiprocessing.queues import SimpleQueue
 
-_INTERRUPTED: Final = threading.Event()
-"""In a process of a pool: it was interrupted."""
+_OVER: Final[list[c_byte]] = []
+"""In a process of a pool: set when what is waiting for work is not to begin any more."""
 
 _ENGINES: Final[list[Engine | None]] = []
 """In a process of a pool: the one with which it works, so that it is looked for once."""
@@ -112,7 +114,7 @@ def validate_many(
     if count > 1 and all(map(_is_shareable, targets)):
         outcomes = _iter_in_processes(targets, options, settings, count)
     else:
-        outcomes = (_attempt(target, options, settings, engine) for target in targets)
+        outcomes = _iter_in_this_process(targets, options, settings, engine)
     for outcome, size in zip(outcomes, sizes, strict=True):
         progress.advance(size)
         yield outcome
@@ -123,6 +125,24 @@ def _is_shareable(target: Target) -> bool:
     again, and a registry is waited for."""
     source = target.source
     return isinstance(source, LayoutPlace | PackagingKitError) or (isinstance(source, Input) and not source.is_stream)
+
+
+def _iter_in_this_process(
+    targets: Sequence[Target], options: ValidateOptions, settings: Settings, engine: Engine | None
+) -> Iterator[Outcome]:
+    """One after the other; an archive is read once for all that is in it."""
+    for archive, here in groupby(targets, _archive_of):
+        with ExitStack() as stack:
+            store: RepositorySource | None = None
+            if archive is not None:
+                with suppress(PackagingKitError):  # of which each target says so
+                    store = stack.enter_context(open_source(archive, settings))
+            for target in here:
+                yield _attempt(target, options, settings, engine, store)
+
+
+def _archive_of(target: Target) -> ArchivePlace | None:
+    return ArchivePlace(file=target.source.file) if isinstance(target.source, ArchivePlace) else None
 
 
 def _iter_in_processes(
@@ -136,14 +156,16 @@ def _iter_in_processes(
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
     pids: SimpleQueue[int] = context.SimpleQueue()
+    is_over: c_byte = context.RawValue("b", 0)
     is_done = False
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(pids, options)) as pool:
+    with ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(pids, is_over, options)) as pool:
         try:
             coming = [_submit(pool, target, options, settings) for target in targets]
             for result, target in zip(coming, targets, strict=True):
                 yield _result(result, target)
             is_done = True
         finally:
+            is_over.value = 1  # for those that only begin
             while not is_done and not pids.empty():
                 with suppress(ProcessLookupError):  # it has come to an end
                     os.kill(pids.get(), signal.SIGINT)  # or it would go on until its engine comes to an end
@@ -175,11 +197,17 @@ def _process_failed() -> UnavailableError:
     return UnavailableError("process-failed", "the process that looked at it came to an end")
 
 
-def _attempt(target: Target, options: ValidateOptions, settings: Settings, engine: Engine | None = None) -> Outcome:
+def _attempt(
+    target: Target,
+    options: ValidateOptions,
+    settings: Settings,
+    engine: Engine | None = None,
+    store: RepositorySource | None = None,
+) -> Outcome:
     if isinstance(target.source, PackagingKitError):
         return _failed(target, target.source)
     try:
-        return Outcome(target.name, validate_place(target.source, options, settings, target.name, engine))
+        return Outcome(target.name, validate_place(target.source, options, settings, target.name, engine, store))
     except PackagingKitError as exc:
         return _failed(target, exc)
 
@@ -189,10 +217,11 @@ def _failed(target: Target, error: PackagingKitError) -> Outcome:
     return Outcome(target.name, error)
 
 
-def _begin(pids: SimpleQueue[int], options: ValidateOptions) -> None:
+def _begin(pids: SimpleQueue[int], is_over: c_byte, options: ValidateOptions) -> None:
     """In a process of a pool, before its first work."""
     _pass_over_interrupts()
     pids.put(os.getpid())
+    _OVER.append(is_over)
     _ENGINES.append(find_engine(options))
 
 
@@ -203,14 +232,12 @@ def _pass_over_interrupts() -> None:
 
 def _attempt_interruptibly(target: Target, options: ValidateOptions, settings: Settings) -> Outcome:
     """In a process of a pool: an interrupt ends the engine that works for it, and what waits is not begun any more."""
-    if _INTERRUPTED.is_set():
-        raise KeyboardInterrupt
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        # After that: an interrupt that came before was passed over.
+        if any(each.value for each in _OVER):
+            raise KeyboardInterrupt
         return _attempt(target, options, settings, _ENGINES[0])
-    except KeyboardInterrupt:
-        _INTERRUPTED.set()
-        raise
     finally:
         _pass_over_interrupts()
 
