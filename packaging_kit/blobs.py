@@ -99,8 +99,9 @@ class BlobSource(Protocol):
         limit = max_size if size is None else min(size, max_size)
         if actual > limit:
             raise too_large(digest, limit, actual)
-        if size is not None:
-            check_size(actual, size, "the blob")
+        if size is not None and actual != size:
+            message = "the blob has another size"
+            raise ContentError("size-mismatch", message, expected=size, actual=actual, digest=digest.value)
         return b"".join(self.iter_blob(digest, size=actual))
 
 

@@ -217,6 +217,17 @@ def test_interrupt_of_the_engine_ends_the_reader() -> None:
     assert len(read_pieces) < 100
 
 
+def test_errors_are_listed_before_notes_where_there_are_too_many() -> None:
+    notes = {f"k{number}": "" for number in range(2 * MAX_PROBLEMS)}
+    clean, wrong = (
+        artifact(config=wasm_config(os=os), fields={"annotations": notes}).validate() for os in ("wasip2", "linux")
+    )
+
+    assert (clean.is_clean, len(clean.problems), clean.unlisted > 0) == (True, MAX_PROBLEMS, True)
+    assert (wrong.is_clean, [problem.code for problem in wrong.errors]) == (False, ["config-os"])
+    assert len(wrong.problems) == MAX_PROBLEMS
+
+
 def test_verdict_that_is_missing_is_listed_though_there_are_too_many_problems() -> None:
     elsewhere = [descriptor(urls=["a:"])] * 2 * MAX_PROBLEMS
     raw = raw_of(index(*elsewhere, descriptor(artifact().raw, IMAGE_MANIFEST)))

@@ -298,14 +298,15 @@ def test_details_of_an_error_are_properties_of_its_notification() -> None:
     ("unlisted", "said"),
     [(1, "1 further problem is not listed"), (1200, "1,200 further problems are not listed")],
 )
-def test_what_a_report_does_not_list_is_an_error(unlisted: int, said: str) -> None:
-    results = run_of(outcome(ORDER, unlisted=unlisted))["results"]
+def test_what_a_report_does_not_list_fails_where_something_does(unlisted: int, said: str) -> None:
+    for problem, level in ((LAYERS, "error"), (ORDER, "note")):
+        results = run_of(outcome(problem, unlisted=unlisted))["results"]
 
-    assert [(result["ruleId"], result["level"]) for result in results] == [
-        ("imports-order", "note"),
-        (UNLISTED, "error"),
-    ]
-    assert results[1]["message"]["text"] == f"{said} (report)"
+        assert [(result["ruleId"], result["level"]) for result in results] == [
+            (problem.code, level),
+            (UNLISTED, level),
+        ]
+        assert results[1]["message"]["text"] == f"{said} (report)"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from packaging_kit.errors import PackagingKitError
-from packaging_kit.validate.problem import Problem, Where
+from packaging_kit.validate.problem import Level, Problem, Where
 from packaging_kit.validate.report import Report
 
 UNLISTED = "problems-unlisted"
@@ -44,7 +44,9 @@ def problems_of(report: Report) -> tuple[Problem, ...]:
     if not report.unlisted:
         return report.problems
     said = "1 further problem is" if report.unlisted == 1 else f"{report.unlisted:,} further problems are"
-    return *report.problems, Problem(code=UNLISTED, where=Where(part="report"), message=f"{said} not listed")
+    level = Level.NOTE if report.is_clean else Level.ERROR
+    where = Where(part="report")
+    return *report.problems, Problem(code=UNLISTED, where=where, message=f"{said} not listed", level=level)
 
 
 def visible(text: str) -> str:
