@@ -4,10 +4,12 @@
 """
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from packaging_kit.validate.catalog import GROUPS
+from packaging_kit.validate.policy import ALWAYS_ERRORS
 from packaging_kit.validate.rule import Rule
 from tests.conftest import REPOSITORY
 
@@ -61,3 +63,10 @@ def as_code(example: str) -> str:
     if example.startswith(("{", "[")):
         return f"`{document}{'}' if comma else ''}`{', ' + words if comma else ''}"
     return example
+
+
+def test_document_names_every_rule_that_is_always_an_error() -> None:
+    written, _, _ = DOCUMENT.read_text(encoding="utf-8").partition(MARKER)
+    (paragraph,) = (each for each in written.split("\n\n") if each.startswith("A rule can't be made a note"))
+
+    assert set(re.findall(r"`([a-z0-9-]+)`", paragraph)) == ALWAYS_ERRORS

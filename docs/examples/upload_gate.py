@@ -338,7 +338,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--policy", type=Path, help="TOML; without one the rules alone count")
     arguments = parser.parse_args()
-    policy = None if arguments.policy is None else packaging_kit.parse_policy(arguments.policy.read_text())
+    try:
+        policy = None if arguments.policy is None else packaging_kit.parse_policy(arguments.policy.read_bytes())
+    except (OSError, packaging_kit.RequestError) as exc:
+        parser.error(str(exc))
     with GateServer(arguments.folder, arguments.port, policy=policy) as server:
         sys.stdout.write(f"127.0.0.1:{server.server_port}\n")
         sys.stdout.flush()

@@ -51,14 +51,14 @@ def validate(
         Path | None, typer.Option(metavar="FILE", help="The program; or PACKAGING_KIT_WASM_TOOLS, or in PATH.")
     ] = None,
     time_limit: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.1, max=86400, help="For the engine and one binary.")
+        float, typer.Option(metavar="SECONDS", min=0.1, max=86400, help="For `wasm-tools` and one binary.")
     ] = 60.0,
     policy: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What is asked for besides, as TOML; schema `policy`.")
     ] = None,
     output_format: Annotated[Format, typer.Option("--format", help="What the report is written as.")] = "text",
     processes: Annotated[
-        int | None, typer.Option(metavar="N", min=1, max=256, help="Side by side, where a layout has many tags.")
+        int | None, typer.Option(metavar="N", min=1, max=256, help="Side by side, for many files or tags of layouts.")
     ] = None,
     as_json: JsonOption = False,
     connection: Connection,

@@ -9,7 +9,7 @@ from typing import Final
 from packaging_kit.errors import RequestError
 from packaging_kit.validate.problem import Level
 
-_ALWAYS_ERRORS: Final = frozenset(
+ALWAYS_ERRORS: Final = frozenset(
     (
         *("engine-missing", "engine-timeout", "engine-failed"),
         *("not-found", "digest-mismatch", "size-mismatch", "fragment-missing"),
@@ -65,7 +65,7 @@ class Policy:
     levels: Mapping[str, Level] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for code in sorted(_ALWAYS_ERRORS & self.levels.keys()):
+        for code in sorted(ALWAYS_ERRORS & self.levels.keys()):
             if self.levels[code] is not Level.ERROR:
                 raise policy_invalid(f"`{code}` is always an error: what was not looked at is never clean")
 

@@ -13,7 +13,7 @@ from packaging_kit.validate.rule import Finding, Rule, rule
 
 @rule(
     "core-module-malformed",
-    what="a core module whose sections are not well framed",
+    what="a core module whose sections are not well framed; in a component, one of 4 KiB or more",
     why="core spec, 5.5.2: each section is its id, its size and so many bytes, up to the end of the module",
     example="a module with bytes behind its last section",
 )
@@ -24,7 +24,7 @@ def core_module_malformed(facts: BinaryFacts) -> Iterator[Finding]:
 
 @rule(
     "section-unknown",
-    what="a section of a component whose id has no meaning today",
+    what="a section at the top level of a component whose id has no meaning today",
     why="it is kept as it is (Binary.md, Component Definitions); no tool of today knows what it does",
     example="a section of id 13",
     level=Level.NOTE,
