@@ -16,6 +16,7 @@ from packaging_kit.stores.exploded import ExplodedFolder
 from packaging_kit.stores.memory import MemoryStore
 from tests.conftest import VECTORS
 from tests.strategies import MODULES, SKELETON, component, external, external_tower, section, sha256, store_of, tower
+from tests.timing import LINEAR
 
 DEEPEST = 1000
 WITH_MODULE = section(1, MODULES[0])
@@ -121,12 +122,12 @@ def test_depth_counts_the_deepest_of_several_branches() -> None:
 
 def test_bomb_of_few_bytes_is_refused_at_once() -> None:
     folder = ExplodedFolder(VECTORS / "skeletons" / "bomb")
-    started = time.perf_counter()
+    started = time.thread_time()
 
     with pytest.raises(PackagingKitError) as error:
         reassemble(folder.read_root(), folder)
 
-    assert (error.value.code, time.perf_counter() - started < 1) == ("skeleton-too-large", True)
+    assert (error.value.code, time.thread_time() - started < LINEAR) == ("skeleton-too-large", True)
 
 
 def test_bomb_of_skeletons_that_double_is_refused_at_once() -> None:
@@ -138,9 +139,9 @@ def test_bomb_of_skeletons_that_double_is_refused_at_once() -> None:
         size = 8 + 2 * (1 + (size.bit_length() + 6) // 7 + size)
         blobs.append(skeleton)
     skeleton = SKELETON + external(4, size, sha256(skeleton)) * 100 if size < 1 << 32 else skeleton
-    started = time.perf_counter()
+    started = time.thread_time()
 
     with pytest.raises(SkeletonError) as error:
         reassemble(Digest.of(skeleton), store_of(*blobs, skeleton))
 
-    assert (error.value.code, time.perf_counter() - started < 1) == ("skeleton-too-large", True)
+    assert (error.value.code, time.thread_time() - started < LINEAR) == ("skeleton-too-large", True)

@@ -18,6 +18,7 @@ from packaging_kit.fragments.whole import open_whole
 from packaging_kit.limits import MAX_SPANS
 from packaging_kit.stores.memory import MemoryStore
 from tests.strategies import MODULES, SKELETON, component, custom, external, leb128, module, section, sha256, store_of
+from tests.timing import LINEAR
 
 MODULE_SECTION = section(1, MODULES[0])
 MODULE_EXTERNAL = external(1, len(MODULES[0]), sha256(MODULES[0]))
@@ -131,13 +132,13 @@ def _is_refused(work: Callable[[], object]) -> bool:
 
 def test_section_that_claims_4_gib_in_a_file_of_20_bytes_is_refused_at_once() -> None:
     data = component(b"\0\xff\xff\xff\xff\x0f", bytes(6))
-    started = time.perf_counter()
+    started = time.thread_time()
 
     with pytest.raises(WasmFormatError) as error:
         explode(data)
 
     assert (error.value.code, error.value.offset) == ("wasm-malformed", 9)
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < LINEAR
 
 
 def test_module_of_4_gib_that_is_cut_off_is_refused_also_from_a_stream() -> None:

@@ -209,6 +209,7 @@ def test_command_that_is_told_to_end_leaves_no_temporary_file(tmp_path: Path) ->
     out.mkdir()
     with subprocess.Popen([*PROGRAM, "unpack", str(place.folder), "-o", str(out / "x.wasm")]) as process:
         while not list(out.iterdir()):
+            assert process.poll() is None
             time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)

@@ -338,8 +338,8 @@ def test_answer_that_is_slow_and_not_too_slow_is_read(tmp_path: Path) -> None:
     with Registry() as registry:
         put(registry)
         # Every byte of the manifest by itself, in less than the time limit for one and in more than it for all.
-        registry.script([Fault(kind=Kind.DRIP, path="/manifests/", interval=0.0005)])
-        content = pull(registry.host, tmp_path, replace(SLOW, read_timeout=0.2))
+        registry.script([Fault(kind=Kind.DRIP, path="/manifests/", interval=0.002)])
+        content = pull(registry.host, tmp_path, replace(SLOW, read_timeout=0.5))
 
     assert content == CONTENT
 

@@ -39,6 +39,7 @@ from packaging_kit.stores.archive import ArchiveStore
 from packaging_kit.validate.outcome import Outcome
 from tests.conftest import FIXTURES
 from tests.registry import Registry
+from tests.timing import AT_ONCE
 
 RUST = FIXTURES / "real" / "rust.wasm"
 C = FIXTURES / "real" / "c.wasm"
@@ -243,7 +244,7 @@ def test_interrupt_ends_all_processes_at_once(layout: LayoutPlace, tmp_path: Pat
         os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=60)
 
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < AT_ONCE
     assert process.returncode != 0
     assert b"Traceback" not in errors
     assert [mark.name for mark in marks.iterdir() if _is_alive(int(mark.name))] == []
