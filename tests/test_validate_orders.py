@@ -65,13 +65,17 @@ def orders(folder: Path, *named: Entry, policy: Policy | None = None, **options:
 
 
 def split_of(
-    made: HandMade, config: dict[str, object], layer_type: str = WASM, config_type: str = WASM_CONFIG
+    made: HandMade,
+    config: dict[str, object],
+    layer_type: str = WASM,
+    config_type: str = WASM_CONFIG,
+    digest: str = Digest.of(EVIL).value,
 ) -> tuple[Entry, Entry]:
     """The manifest of `EVIL`, whose layer is not there, and the skeleton artifact that stands for it."""
     skeleton = made.blob(SKELETON_PREAMBLE + IMPORTS + external(1, len(MODULE), sha256(MODULE)), SKELETON)
     made.blob(MODULE)
     stored = made.blob(dump_json(config), WHOLE_CONFIG)
-    layer: Entry = {"mediaType": layer_type, "digest": Digest.of(EVIL).value, "size": len(EVIL)}
+    layer: Entry = {"mediaType": layer_type, "digest": digest, "size": len(EVIL)}
     whole = made.manifest(layer, config=stored | {"mediaType": config_type})
     layers = (skeleton, stored, whole | {"mediaType": WHOLE_MANIFEST})
     return whole, made.manifest(*layers, config=made.blob(b"{}", EMPTY), artifactType=SKELETON_ARTIFACT)
