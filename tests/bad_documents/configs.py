@@ -311,12 +311,12 @@ NAMES_CASES: Final = (
     case(
         "an export that the component does not have is too much",
         lambda: named(TWO_AND_TWO, ("a:b/c", "a:b/d"), ("run", "more", "stop")),
-        wrong("config-names-extra", "component.exports[1]", "`more`"),
+        wrong("config-names-extra", "component.exports[1]", "the component has no such name: `more`"),
     ),
     case(
         "an import that is listed once too often is too much",
         lambda: named(TWO_AND_TWO, ("a:b/c", "a:b/c", "a:b/d"), ("run", "stop")),
-        wrong("config-names-extra", "component.imports[1]"),
+        wrong("config-names-extra", "component.imports[1]", "more often than the component has it: `a:b/c`"),
     ),
     case(
         "another version is another name: one is missing and one is too much",

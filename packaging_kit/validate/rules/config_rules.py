@@ -143,7 +143,11 @@ def names_extra(config: ConfigSubject) -> Iterator[Finding]:
         for number, name in enumerate(stated):
             left[name] -= 1
             if left[name] < 0:
-                what = "the component has this name once" if name in actual_names else "the component has no such name"
+                what = (
+                    "it is listed more often than the component has it"
+                    if name in actual_names
+                    else "the component has no such name"
+                )
                 yield Finding(f"component.{field}[{number}]", f"{what}: `{name[:200]}`")
 
 
