@@ -521,7 +521,7 @@ def _around(sections: bytes, *others: bytes) -> Callable[[Upload, int], Entry]:
 
 
 def _nested(skeleton: bytes) -> Make:
-    return _index(_around(external(4, 8, sha256(skeleton)), skeleton), 50)
+    return _index(_around(external(4, 8, sha256(skeleton)), skeleton), 30)
 
 
 def _large(times: int, size: int, count: int) -> Make:
@@ -547,22 +547,22 @@ def _component(*sections: bytes) -> Callable[[Upload, int], Entry]:
 
 
 AGAIN: Final[dict[str, tuple[Make, str]]] = {
-    "one module of 16 MiB in 100 splits": (_large(15, 16 * MIB, 100), "skeleton-too-large"),
+    "one module of 16 MiB in 30 splits": (_large(15, 16 * MIB, 30), "skeleton-too-large"),
     "one module of 16 MiB in 200 splits that say that it has 4 KiB": (_large(1, 4 * KIB, 200), "skeleton-too-large"),
     "one split of 240 MiB under 100 manifests": (_one_whole, "skeleton-too-large"),
-    "one skeleton of 15 MiB inside 50 others": (
+    "one skeleton of 15 MiB inside 30 others": (
         _nested(SKELETON_PREAMBLE + custom("x", bytes(15 * MIB))),
         "skeleton-too-large",
     ),
-    "one skeleton of 30,000 externals inside 50 others": (
+    "one skeleton of 30,000 externals inside 30 others": (
         _nested(SKELETON_PREAMBLE + external(1, 4096, bytes(32)) * 30_000),
         "skeleton-too-large",
     ),
-    "20 components of 20 MiB outside of modules": (
-        _index(_component(custom("x", bytes(20 * MIB))), 20),
+    "8 components of 20 MiB outside of modules": (
+        _index(_component(custom("x", bytes(20 * MIB))), 8),
         "config-layer-digests",
     ),
-    "20 components of 90,000 imports": (_index(_component(_imports(90_000)), 20), "wasm-too-large"),
+    "7 components of 90,000 imports": (_index(_component(_imports(90_000)), 7), "wasm-too-large"),
     "one config of 3 MB in 100 manifests": (_one_config, "document-invalid"),
     "one component of 100,000 imports in 100 manifests": (_one_layer, "document-invalid"),
     "one component of long names in 1,000 manifests": (_long_names, "document-invalid"),
