@@ -174,6 +174,17 @@ def test_artifact_of_another_kind_is_accepted_beside_it(bench: Bench, gate: Gate
     assert bench.run("regctl", "artifact", "get", f"{gate.host}/ours@{signature}") == "signed"
 
 
+def test_layer_that_nobody_looked_into_is_kept_as_it_is(gate: Gate) -> None:
+    for data in (b"{}", RUST):
+        gate.put_blob(data)
+    manifest = signature_of(Digest.of(b"elsewhere"), RUST)
+    accepted = gate.put_manifest(manifest, reference=Digest.of(manifest).value)
+
+    assert accepted.status == 201
+    assert Digest.of(RUST) in gate.kept()
+    assert gate.ask("GET", f"app/blobs/{Digest.of(RUST)}").body == RUST
+
+
 def test_referrer_may_come_before_its_subject(gate: Gate, tmp_path: Path) -> None:
     good = make(RUST, tmp_path)
     raw = signature_of(good.digest)

@@ -31,6 +31,7 @@ from tests.gate.artifacts import (
     lying,
     make,
     oras_push,
+    signature_of,
     two_layers,
     upload,
     write_layout,
@@ -155,6 +156,22 @@ def test_skeletons_that_nothing_comes_for_are_thrown_away(
 
     assert (accepted.status, served) == (201, early.manifest)
     assert gate.statuses(early.digest, *map(Digest.of, early.blobs)) == {404}
+
+
+def test_skeletons_that_something_else_only_mentions_are_thrown_away(
+    example: ModuleType, gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = skeletons_of(RUST, tmp_path)
+    for data in (*early.blobs, b"signed"):
+        gate.put_blob(data)
+    gate.put_manifest(early.manifest, reference=early.digest.value)
+    mentioning = signature_of(early.digest)
+    accepted = gate.put_manifest(mentioning, reference=Digest.of(mentioning).value)
+    monkeypatch.setattr(example, "WAITS_SECONDS", -1.0)
+    begin(gate, "other")
+
+    assert accepted.status == 201
+    assert gate.statuses(early.digest) == {404}
 
 
 @pytest.mark.parametrize("form", [Form.MAPPED, Form.SPLIT, Form.BOTH])
