@@ -56,36 +56,36 @@ def refusal(work: Callable[[], object]) -> str | None:
 
 def test_documents_are_counted_together() -> None:
     amounts = Amounts()
-    amounts.read_document(bytes(MAX_CHECKED_DOCUMENTS - 1000))
-    amounts.read_document(bytes(1000))
+    amounts.end_document(bytes(MAX_CHECKED_DOCUMENTS - 1000))
+    amounts.end_document(bytes(1000))
 
-    assert refusal(lambda: amounts.read_document(b"")) is None
-    assert refusal(lambda: amounts.read_document(b"{}")) == "document-invalid"
-    assert refusal(lambda: amounts.read_document(b"")) == "document-invalid"
+    assert refusal(lambda: amounts.begin_document()) is None
+    assert refusal(lambda: amounts.end_document(b"{}")) == "document-invalid"
+    assert refusal(lambda: amounts.begin_document()) == "document-invalid"
 
 
 def test_document_counts_as_one_of_512_bytes_however_small_it_is() -> None:
     amounts = Amounts()
     for _ in range(MAX_CHECKED_DOCUMENTS // 512):
-        amounts.read_document(b"{}")
+        amounts.end_document(b"{}")
 
-    assert refusal(lambda: amounts.read_document(b"{}")) == "document-invalid"
+    assert refusal(lambda: amounts.end_document(b"{}")) == "document-invalid"
 
 
 def test_values_of_documents_are_counted_together() -> None:
     amounts = Amounts()
-    amounts.read_document(b"," * (MAX_CHECKED_VALUES - 1))
-    amounts.read_document(b",")
+    amounts.end_document(b"," * (MAX_CHECKED_VALUES - 1))
+    amounts.end_document(b",")
 
-    assert refusal(lambda: amounts.read_document(b"{}")) is None
-    assert refusal(lambda: amounts.read_document(b",")) == "document-invalid"
+    assert refusal(lambda: amounts.end_document(b"{}")) is None
+    assert refusal(lambda: amounts.end_document(b",")) == "document-invalid"
 
 
 def test_fragments_that_are_compared_are_counted_with_documents() -> None:
     amounts = Amounts()
     amounts.compare_fragments(MAX_CHECKED_DOCUMENTS // 192)
 
-    assert refusal(lambda: amounts.read_document(b"{}")) == "document-invalid"
+    assert refusal(lambda: amounts.end_document(b"{}")) == "document-invalid"
 
 
 def test_skeleton_is_read_for_nothing_once() -> None:

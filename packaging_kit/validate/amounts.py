@@ -46,17 +46,22 @@ class Amounts:
         self._stored = 0  # bytes of those modules
         self._kept = 0
 
-    def read_document(self, raw: bytes) -> None:
-        """Count a document that is read, however often: ten thousand manifests may name one config.
+    def begin_document(self) -> None:
+        """Refuse to read another document where too much was read of others.
 
         Raises:
             DocumentError: `document-invalid`.
         """
-        self._values_left -= raw.count(b",")
         if self._values_left < 0:
             message = f"the documents of this upload have more than {MAX_CHECKED_VALUES} values"
             raise DocumentError("document-invalid", message)
-        self._spend(max(len(raw), _LEAST_FOR_A_DOCUMENT) if raw else 0)
+        self._spend(0)
+
+    def end_document(self, raw: bytes) -> None:
+        """Count a document, however often it is read: ten thousand manifests may name one config; raises as above."""
+        self._values_left -= raw.count(b",")
+        self._documents_left -= max(len(raw), _LEAST_FOR_A_DOCUMENT)
+        self.begin_document()
 
     def look_again(self, facts: BinaryFacts) -> None:
         """Count a binary that another manifest names too, whose names are held against that; raises as above."""

@@ -70,11 +70,6 @@ class BinaryFacts:
     unknown_sections: tuple[tuple[int, int], ...] = ()
 
     @property
-    def name_count(self) -> int:
-        """Of its imports and exports."""
-        return len(self.imports or ()) + (0 if self.interface is None else len(self.interface.exports))
-
-    @property
     def imported(self) -> tuple[tuple[str, str], ...]:
         """Name of each import, and the interface that it stands for; the name again where that is all."""
         implemented = () if self.interface is None else self.interface.implemented

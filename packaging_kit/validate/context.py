@@ -73,6 +73,16 @@ def check_document_size(descriptor: Descriptor) -> None:
         raise DocumentError("document-too-large", message)
 
 
+def _unless_wrong(read: Callable[[], S]) -> S | None:
+    """What `read` gives; `None` where it raises what is wrong with the input, which is not told."""
+    try:
+        return read()
+    except PackagingKitError as exc:
+        if not failures(exc, Where(part="blob")):
+            raise
+        return None
+
+
 class Telling:
     """A `with` statement around work that raises what is wrong with the input."""
 
@@ -169,22 +179,17 @@ class Context:
 
     def peek_document(self, descriptor: Descriptor) -> bytes | None:
         """The same where it is not asked yet what is wrong."""
-        try:
-            return self._read(descriptor)
-        except PackagingKitError as exc:
-            if not failures(exc, Where(part="blob")):
-                raise
-            return None
+        return _unless_wrong(lambda: self._read(descriptor))
 
     def _read(self, descriptor: Descriptor) -> bytes:
         check_document_size(descriptor)
-        self.amounts.read_document(b"")
+        self.amounts.begin_document()
         if isinstance(self.source, DocumentSource) and descriptor.media_type in DOCUMENTS:
             raw = self.source.read_document(descriptor)
             check_size(len(raw), descriptor.size, "the document")
         else:
             raw = self.source.read_blob(descriptor.digest, size=descriptor.size)
-        self.amounts.read_document(raw)
+        self.amounts.end_document(raw)
         return raw
 
     def check_presence(self, descriptor: Descriptor, part: Where) -> None:
@@ -197,12 +202,7 @@ class Context:
 
     def has_blob(self, blob: Blob) -> bool:
         """Whether a blob is there with its size."""
-        try:
-            return self.source.blob_size(blob.digest) == blob.size
-        except PackagingKitError as exc:
-            if not failures(exc, Where(part="blob")):
-                raise
-            return False
+        return _unless_wrong(lambda: self.source.blob_size(blob.digest)) == blob.size
 
     def read_layer(self, layer: Descriptor, manifest: Digest | None, *, is_whole: bool = True) -> BinaryFacts | None:
         """The facts of a binary; `None` where it could not be read through.

@@ -6,6 +6,7 @@ Both are found in the same bytes that are hashed and split: nothing is read twic
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final, Protocol, TypeVar
 
 from packaging_kit.blobs import BlobSource, Chunk, MemoryScratch
@@ -23,7 +24,7 @@ _COUNTS: Final = {SectionId.EXTERNAL.value: 4}
 
 
 def iter_few_sections(
-    chunks: Iterable[C], sections_left: int = MAX_SECTIONS, counts: Mapping[int, int] | None = None
+    chunks: Iterable[C], sections_left: int = MAX_SECTIONS, counts: Mapping[int, int] = MappingProxyType({})
 ) -> Generator[C, None, int]:
     """The chunks of a component, up to where it has more sections, nested ones too, than are walked.
 
@@ -34,7 +35,7 @@ def iter_few_sections(
         How many more there may be.
     """
     counter = SectionScanner(
-        lambda *_: None, 0, entered=SectionId.COMPONENT, sections_left=sections_left, counts=counts or {}
+        lambda *_: None, 0, entered=SectionId.COMPONENT, sections_left=sections_left, counts=counts
     )
     is_framed = True
     for chunk in chunks:

@@ -29,6 +29,7 @@ from packaging_kit.validate.binaries import BinaryFacts, StoredBinary
 from packaging_kit.validate.context import Context, RestoredWhole
 from packaging_kit.validate.framing import FewSections, LimitedScratch
 from packaging_kit.validate.problem import Where
+from packaging_kit.validate.rule import Rule
 from packaging_kit.validate.rules.failure_rules import failures
 from packaging_kit.validate.rules.split_index_rules import (
     INDEX_RULES,
@@ -127,21 +128,21 @@ def check_split_index(context: Context, raw: bytes) -> None:
     restored = None if skeletons is None else check_skeleton_artifact(context, skeletons)
     if restored is None or restored.facts.exploded is None:
         return
-    modules = restored.facts.exploded.core_modules
+    rules = REWRITTEN_INDEX_RULES if is_rewritten else INDEX_RULES
     with context.telling(part):
-        context.amounts.compare_fragments(len(modules))
-        _compare_split_index(context, index, restored, modules, part)
+        _compare_split_index(context, index, rules, restored, restored.facts.exploded.core_modules)
 
 
 def _compare_split_index(
     context: Context,
     index: Document[Index],
+    rules: Sequence[Rule[IndexSubject]],
     restored: RestoredWhole,
     modules: Sequence[Fragment],
-    part: Where,
 ) -> None:
     """Compare a split index with what packing its component gives, and look whether all is there."""
-    is_rewritten = index.value.artifact_type is None
+    context.amounts.compare_fragments(len(modules))
+    part = Where(part="split index", digest=index.digest)
     fragments = [make_fragment_artifact(Blob(module.digest, module.size)) for module in modules]
     with context.telling(part):
         whole = restored.whole.descriptor if index.value.subject is not None else None
@@ -152,7 +153,7 @@ def _compare_split_index(
             whole=restored.whole.manifest,
             skeletons=restored.artifact.value,
         )
-        context.apply(REWRITTEN_INDEX_RULES if is_rewritten else INDEX_RULES, subject, part)
+        context.apply(rules, subject, part)
     named = {entry.digest for entry in index.value.manifests}
     for fragment in fragments:
         if fragment.descriptor.digest in named:
