@@ -8,7 +8,6 @@ import http.client
 import importlib.util
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ import pytest
 
 from packaging_kit import Digest, explode, open_whole
 from tests.conftest import FIXTURES, REPOSITORY, SEEDS
+from tests.gate.serving import exchange
 from tests.strategies import CORE_MODULE, component, custom, module, section
 
 EXAMPLE = REPOSITORY / "docs" / "examples" / "serve_split.py"
@@ -117,14 +117,7 @@ def upload(server: Server, data: bytes, digest: Digest | str | None = None) -> A
 
 
 def raw(server: Server, request: bytes) -> bytes:
-    """Send bytes as they are, end the sending, and read until the end."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        connection.sendall(request)
-        connection.shutdown(socket.SHUT_WR)
-        found = b""
-        while chunk := connection.recv(1 << 16):
-            found += chunk
-        return found
+    return exchange(server.port, request)
 
 
 @pytest.mark.parametrize("data", [WHOLE, (FIXTURES / "real" / "composed.wasm").read_bytes()])

@@ -12,8 +12,9 @@ from packaging_kit import BlobSource, Digest, LayoutStore, validate_upload
 from packaging_kit.artifact.pack import fragment_title
 from packaging_kit.document import dump_json
 from packaging_kit.oci.media_types import IMAGE_MANIFEST, TITLE, WASM, WASM_CONFIG
+from tests.bad_documents.builders import config_of
 from tests.layouts import Entry, HandMade, blob_path
-from tests.test_validate_orders import EVIL, codes, config_of, split_of
+from tests.test_validate_orders import EVIL, codes, split_of
 
 
 @pytest.mark.parametrize(("is_right", "found"), [(True, set()), (False, {"digest-mismatch"})])
@@ -21,7 +22,7 @@ def test_whole_that_is_put_together_has_the_sha512_that_its_manifest_names(
     is_right: bool, found: set[str], tmp_path: Path
 ) -> None:
     digest = f"sha512:{hashlib.sha512(EVIL if is_right else b'').hexdigest()}"
-    config = config_of(EVIL, "evil:net/socket") | {"layerDigests": [digest]}
+    config = config_of(EVIL, ("evil:net/socket",)) | {"layerDigests": [digest]}
     _, skeletons = split_of(HandMade(tmp_path), config, digest=digest)
     report = validate_upload(blob_path(tmp_path, skeletons).read_bytes(), IMAGE_MANIFEST, LayoutStore(tmp_path))
 
@@ -54,7 +55,7 @@ def artifact(folder: Path, data: bytes, config: dict[str, object], **fields: obj
 
 
 def test_no_more_is_read_of_a_layer_than_it_may_have(tmp_path: Path) -> None:
-    raw = artifact(tmp_path, EVIL, config_of(EVIL, "evil:net/socket"))
+    raw = artifact(tmp_path, EVIL, config_of(EVIL, ("evil:net/socket",)))
     source = Endless(LayoutStore(tmp_path))
     report = validate_upload(raw, IMAGE_MANIFEST, source)
 
@@ -64,7 +65,7 @@ def test_no_more_is_read_of_a_layer_than_it_may_have(tmp_path: Path) -> None:
 
 def test_component_under_the_title_of_a_fragment_is_no_fragment(tmp_path: Path) -> None:
     title = {TITLE: fragment_title(Digest.of(EVIL))}
-    raw = artifact(tmp_path, EVIL, config_of(EVIL, "evil:net/socket"), annotations=title)
+    raw = artifact(tmp_path, EVIL, config_of(EVIL, ("evil:net/socket",)), annotations=title)
     report = validate_upload(raw, IMAGE_MANIFEST, LayoutStore(tmp_path))
 
     assert codes(report) - {"core-module-malformed"} == set()

@@ -211,14 +211,22 @@ def test_archive_is_opened_once_for_all_that_is_in_it(
     assert len(opened) == 1
 
 
-@pytest.mark.parametrize("seconds", [0.3, 0.45, 0.6, 0.75])
-def test_signal_while_processes_begin_ends_them_too(seconds: float, layout: LayoutPlace, tmp_path: Path) -> None:
-    fake = tmp_path / "wasm-tools"
-    fake.write_text('#!/bin/sh\n[ "$1" = --version ] && echo wasm-tools 1.263.0 && exit\nexec sleep 600\n')
+def _begin_with_an_engine_that_hangs(layout: LayoutPlace, folder: Path) -> subprocess.Popen[bytes]:
+    """Validate every tag; each process that the engine has makes a file of its number in `folder/marks`."""
+    fake, marks = folder / "wasm-tools", folder / "marks"
+    marks.mkdir()
+    fake.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && echo wasm-tools 1.263.0 && exit\ntouch {marks}/$$\nexec sleep 600\n'
+    )
     fake.chmod(0o755)
     program = [sys.executable, "-c", "from packaging_kit.cli.main import main; main()", "validate"]
     command = [*program, f"oci:{layout.folder}", "--engine", "wasm-tools", "--wasm-tools", str(fake)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.45, 0.6, 0.75])
+def test_signal_while_processes_begin_ends_them_too(seconds: float, layout: LayoutPlace, tmp_path: Path) -> None:
+    with _begin_with_an_engine_that_hangs(layout, tmp_path) as process:
         time.sleep(seconds)  # to where that comes to is chance
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=45)  # less than the engine may take
@@ -227,16 +235,8 @@ def test_signal_while_processes_begin_ends_them_too(seconds: float, layout: Layo
 
 
 def test_interrupt_ends_all_processes_at_once(layout: LayoutPlace, tmp_path: Path) -> None:
-    fake = tmp_path / "wasm-tools"
     marks = tmp_path / "marks"
-    marks.mkdir()
-    fake.write_text(
-        f'#!/bin/sh\n[ "$1" = --version ] && echo wasm-tools 1.263.0 && exit\ntouch {marks}/$$\nexec sleep 600\n'
-    )
-    fake.chmod(0o755)
-    program = [sys.executable, "-c", "from packaging_kit.cli.main import main; main()", "validate"]
-    command = [*program, f"oci:{layout.folder}", "--engine", "wasm-tools", "--wasm-tools", str(fake)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as process:
+    with _begin_with_an_engine_that_hangs(layout, tmp_path) as process:
         while len(list(marks.iterdir())) < 2:
             assert process.poll() is None
             time.sleep(0.02)

@@ -33,15 +33,16 @@ from packaging_kit.oci.media_types import (
     WHOLE_CONFIG,
     WHOLE_MANIFEST,
 )
+from tests.bad_documents.builders import config_of, imports
 from tests.conftest import FIXTURES
 from tests.layouts import Entry, HandMade, blob_path, entries
 from tests.repositories import pack
 from tests.strategies import SKELETON as SKELETON_PREAMBLE
-from tests.strategies import component, external, module, section, sha256, text, vector
+from tests.strategies import component, external, module, section, sha256
 
 RUST: Final = (FIXTURES / "real" / "rust.wasm").read_bytes()
 MODULE: Final = module(5000)
-IMPORTS: Final = section(10, vector(b"\0" + text("evil:net/socket") + b"\x05\0"))
+IMPORTS: Final = imports("evil:net/socket")
 EVIL: Final = component(IMPORTS, section(1, MODULE))
 DENIED: Final = Policy(denied_imports=("evil:*",))
 
@@ -81,12 +82,6 @@ def split_of(
     return whole, made.manifest(*layers, config=made.blob(b"{}", EMPTY), artifactType=SKELETON_ARTIFACT)
 
 
-def config_of(data: bytes, *imports: str) -> dict[str, object]:
-    described = {"exports": [], "imports": [*imports], "target": None}
-    fixed = {"created": "1970-01-01T00:00:00Z", "author": None, "architecture": "wasm", "os": "wasip2"}
-    return {**fixed, "layerDigests": [Digest.of(data).value], "component": described}
-
-
 @pytest.mark.parametrize("form", [Form.MAPPED, Form.SPLIT, Form.BOTH])
 @pytest.mark.parametrize("profile", [Profile.CNCF, Profile.SPLIT])
 def test_good_artifact_and_its_split_are_clean_in_every_order(form: Form, profile: Profile, tmp_path: Path) -> None:
@@ -114,7 +109,7 @@ def test_layer_that_was_put_together_still_has_to_be_there_for_an_artifact_that_
     is_another: bool, tmp_path: Path
 ) -> None:
     made = HandMade(tmp_path)
-    config = config_of(EVIL, "evil:net/socket")
+    config = config_of(EVIL, ("evil:net/socket",))
     whole, skeletons = split_of(made, config)
     if is_another:
         layer: Entry = {"mediaType": WASM, "digest": Digest.of(EVIL).value, "size": len(EVIL)}

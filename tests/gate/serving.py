@@ -39,6 +39,17 @@ class Answer:
         return self.status, self.error["code"]
 
 
+def exchange(port: int, request: bytes) -> bytes:
+    """Send bytes as they are, end the sending, and read until the end."""
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        found = b""
+        while chunk := connection.recv(1 << 16):
+            found += chunk
+        return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """A running example, and its folder."""
@@ -65,14 +76,7 @@ class Gate:
             connection.close()
 
     def raw(self, request: bytes) -> bytes:
-        """Send bytes as they are, end the sending, and read until the end."""
-        with socket.create_connection(("127.0.0.1", self.server.server_port), timeout=SECONDS) as connection:
-            connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
-            found = b""
-            while chunk := connection.recv(1 << 16):
-                found += chunk
-            return found
+        return exchange(self.server.server_port, request)
 
     def put_blob(self, data: bytes, repository: str = "app", digest: Digest | None = None) -> Answer:
         return self.ask("POST", f"{repository}/blobs/uploads/?digest={digest or Digest.of(data)}", data)
